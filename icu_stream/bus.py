@@ -1,0 +1,194 @@
+"""Kafka for every process that is not the worker: producers, consumers, topics.
+
+Producers are made here and nowhere else, so that all of them are idempotent, wait for
+all replicas and use Kafka's own murmur2 partitioner.
+"""
+
+import ssl
+
+from typing import Any
+
+import aiokafka
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
+from aiokafka.partitioner import murmur2
+
+from icu_stream.contracts.topics import TOPICS, changelog
+from icu_stream.errors import ConfigurationError
+from icu_stream.settings import Settings
+
+
+REQUEST_TIMEOUT_MS = 30_000
+MAX_BATCH_BYTES = 262_144
+
+
+def partition_of(patient_id: str, partitions: int) -> int:
+    """The partition that Kafka's own clients choose for a patient."""
+    return int(murmur2(patient_id.encode()) & 0x7FFF_FFFF) % partitions
+
+
+def ssl_context(settings: Settings) -> ssl.SSLContext | None:
+    """TLS as configured; None without a certificate authority."""
+    if settings.tls_ca is None:
+        return None
+    context: ssl.SSLContext = create_ssl_context(
+        cafile=str(settings.tls_ca),
+        certfile=str(settings.tls_cert) if settings.tls_cert else None,
+        keyfile=str(settings.tls_key) if settings.tls_key else None,
+    )
+    return context
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """Where the brokers are and how to prove who we are, for any aiokafka client."""
+    context = ssl_context(settings)
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.broker,
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+    }
+    if settings.sasl_mechanism is not None:
+        options |= {
+            "sasl_mechanism": settings.sasl_mechanism,
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": settings.sasl_password.get_secret_value()
+            if settings.sasl_password
+            else None,
+        }
+    kind = ("SASL_" if settings.sasl_mechanism else "") + (
+        "SSL" if context else "PLAINTEXT"
+    )
+    return options | {"security_protocol": kind, "ssl_context": context}
+
+
+def producer(settings: Settings, **options: Any) -> aiokafka.AIOKafkaProducer:
+    """An idempotent producer that waits for all replicas; not started."""
+    defaults: dict[str, Any] = {
+        "enable_idempotence": True,
+        "acks": "all",
+        "linger_ms": 0,
+        "max_batch_size": MAX_BATCH_BYTES,
+    }
+    return aiokafka.AIOKafkaProducer(**connection(settings), **(defaults | options))
+
+
+def consumer(
+    settings: Settings, *names: str, **options: Any
+) -> aiokafka.AIOKafkaConsumer:
+    """A consumer without a group, which sees every partition; not started.
+
+    Args:
+        settings: Where the brokers are.
+        names: Topics without the prefix.
+        options: Passed on to aiokafka.
+    """
+    defaults: dict[str, Any] = {
+        "group_id": None,
+        "enable_auto_commit": False,
+        "isolation_level": "read_committed",
+        "auto_offset_reset": "latest",
+    }
+    topics = [settings.topic_prefix + name for name in names]
+    return aiokafka.AIOKafkaConsumer(
+        *topics, **connection(settings), **(defaults | options)
+    )
+
+
+def wanted(settings: Settings) -> dict[str, NewTopic]:
+    """Every topic that must exist, by its full name, as it must be made."""
+    rows = {}
+    for topic in TOPICS:
+        name = settings.topic_prefix + topic.name
+        rows[name] = NewTopic(
+            name,
+            settings.partitions if topic.patients else 1,
+            settings.replication,
+            topic_configs={"retention.ms": str(topic.retention_ms)},
+        )
+    state = changelog(settings.app_id)
+    rows[state] = NewTopic(
+        state,
+        settings.partitions,
+        settings.replication,
+        topic_configs={"cleanup.policy": "compact"},
+    )
+    return rows
+
+
+async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    # describe_topics() without names: asking for a missing topic would create it on
+    # a broker that creates topics by itself.
+    found = await admin.describe_topics()
+    return {row["topic"]: len(row["partitions"]) for row in found}
+
+
+async def _admin(settings: Settings) -> AIOKafkaAdminClient:
+    client = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await client.start()
+    except KafkaError as error:
+        await client.close()
+        msg = (
+            f"no Kafka broker answers at {settings.broker} ({type(error).__name__}): "
+            "start one, or set ICU_BROKER=host:port"
+        )
+        raise ConfigurationError(msg) from error
+    return client
+
+
+async def create_topics(settings: Settings) -> list[str]:
+    """Make the topics that are missing.
+
+    Returns:
+        Full names of those that were made.
+
+    Raises:
+        ConfigurationError: No broker, or an existing topic has the wrong partitions.
+    """
+    admin = await _admin(settings)
+    try:
+        existing = await _partition_counts(admin)
+        rows = wanted(settings)
+        missing = [row for name, row in rows.items() if name not in existing]
+        if missing:
+            await admin.create_topics(missing)
+    except KafkaError as error:
+        msg = f"topics not made: {error}; see replication (ICU_REPLICATION) and ACLs"
+        raise ConfigurationError(msg) from error
+    finally:
+        await admin.close()
+    _compare(settings, {name: existing[name] for name in rows if name in existing})
+    return [row.name for row in missing]
+
+
+async def check_topics(settings: Settings) -> None:
+    """Refuse a cluster whose topics are missing or have the wrong partitions.
+
+    Raises:
+        ConfigurationError: Names each topic and the command to run.
+    """
+    admin = await _admin(settings)
+    try:
+        existing = await _partition_counts(admin)
+    finally:
+        await admin.close()
+    missing = sorted(wanted(settings).keys() - existing.keys())
+    if missing:
+        msg = f"topics missing: {', '.join(missing)}; run: icu-stream topics create"
+        raise ConfigurationError(msg)
+    _compare(settings, existing)
+
+
+def _compare(settings: Settings, existing: dict[str, int]) -> None:
+    wrong = [
+        f"{name} has {existing[name]} partitions, want {row.num_partitions}"
+        for name, row in wanted(settings).items()
+        if name in existing and existing[name] != row.num_partitions
+    ]
+    if wrong:
+        msg = (
+            f"{'; '.join(wrong)}. Set ICU_PARTITIONS to what is there, or delete the "
+            "topics and run: icu-stream topics create"
+        )
+        raise ConfigurationError(msg)

@@ -1,0 +1,86 @@
+"""What a person asks of the system, and the answer."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from icu_stream.contracts.vitals import Identifier
+
+
+class CommandType(StrEnum):
+    """What is asked."""
+
+    ADMIT = "admit"
+    TRANSFER = "transfer"
+    DISCHARGE = "discharge"
+    ACKNOWLEDGE = "acknowledge"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SET_LIMITS = "set_limits"
+    RESET_LIMITS = "reset_limits"
+    OBSERVE = "observe"
+    SIGNAL_OFF = "signal_off"
+    FEEDBACK = "feedback"
+
+
+class LimitChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One alarm's limit, for one patient."""
+
+    code: str
+    limit: float | None = None
+    delay_s: float | None = None
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One request of one person about one patient.
+
+    Attributes:
+        command_id: Chosen by the sender; a command seen twice is done once.
+        type: What is asked.
+        patient_id: About whom.
+        by: Who asks: a user's identity, never a patient's.
+        time: When it was asked, epoch ms UTC.
+        alert_id: `acknowledge`, `feedback`: which alarm.
+        seconds: `pause`: how long.
+        reason: `pause`, `discharge`, `set_limits`: why.
+        bed: `admit`, `transfer`: where to.
+        profile: `admit`: the alarm profile by name.
+        signal: `signal_off`: the signal that is taken off on purpose.
+        limits: `set_limits`: what changes.
+        expires: `set_limits`: until when, epoch ms UTC.
+        acvpu: `observe`: A, C, V, P or U.
+        on_oxygen: `observe`: on supplementary oxygen.
+        spo2_scale: `observe`: 1 or 2; 2 only when prescribed.
+        values: `observe`: charted by hand or from the laboratory.
+        actionable: `feedback`: was the alarm worth it?
+    """
+
+    command_id: Identifier
+    type: CommandType
+    patient_id: Identifier
+    by: Identifier
+    time: int
+    alert_id: str | None = None
+    seconds: float | None = None
+    reason: str | None = None
+    bed: str | None = None
+    profile: str | None = None
+    signal: str | None = None
+    limits: list[LimitChange] = []
+    expires: int | None = None
+    acvpu: Annotated[str, msgspec.Meta(pattern="^[ACVPU]$")] | None = None
+    on_oxygen: bool | None = None
+    spo2_scale: Annotated[int, msgspec.Meta(ge=1, le=2)] | None = None
+    values: dict[str, float] = {}
+    actionable: bool | None = None
+
+
+class CommandResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The outcome of one command; `accepted` false always comes with a reason."""
+
+    command_id: str
+    accepted: bool
+    reason: str | None = None
+    patient_id: str | None = None
+    time: int | None = None

@@ -1,0 +1,47 @@
+"""Scores of one patient: NEWS2, others, and the models' anomaly score."""
+
+import msgspec
+
+
+class ScoreInput(msgspec.Struct, frozen=True, kw_only=True):
+    """One input of a score: what it was, what it scored, how old it is."""
+
+    value: float | str | bool
+    points: int
+    age_s: float
+
+
+class News2(msgspec.Struct, frozen=True, kw_only=True):
+    """NEWS2; `completeness` 0-7 inputs present: below 7 it is "at least" `total`."""
+
+    total: int
+    band: str
+    completeness: int
+    inputs: dict[str, ScoreInput]
+
+
+class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
+    """How unusual the last 10 s were for this patient. A hint, never an alarm.
+
+    Attributes:
+        score: 0 (as always) to 1 (never seen).
+        shares: Signal code to its share of the deviation; they sum to 1.
+        warm: Has the model seen enough of this patient?
+        model: Name and version.
+    """
+
+    score: float
+    shares: dict[str, float]
+    warm: bool
+    model: str
+
+
+class Scores(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All scores of one patient at one moment, on change and at least every 60 s."""
+
+    patient_id: str
+    bed: str
+    time: int
+    news2: News2 | None = None
+    others: dict[str, float] = {}
+    anomaly: Anomaly | None = None

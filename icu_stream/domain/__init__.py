@@ -1,0 +1,1 @@
+"""The pure clinical core: plain functions on plain data, stepped by its shells."""

@@ -1,0 +1,1 @@
+"""Everything that knows how Faust works, and nothing that knows medicine."""

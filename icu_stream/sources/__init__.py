@@ -1,0 +1,1 @@
+"""Where vitals come from when no monitor is connected: simulator and replay."""

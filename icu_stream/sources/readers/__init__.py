@@ -1,0 +1,1 @@
+"""One reader a recording format: files in, vitals with gaps out."""

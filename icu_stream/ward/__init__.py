@@ -1,0 +1,1 @@
+"""The live ward view: Kafka in, one WebSocket out, tiles drawn by ward.js."""

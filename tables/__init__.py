@@ -1,0 +1,1 @@
+"""Faust tables, one module a table: name, key, value codec, partitions."""
