@@ -1,0 +1,67 @@
+"""What every test may ask for: a real Kafka, its settings, a browser."""
+
+import os
+import shutil
+
+from collections.abc import Iterator
+from typing import NoReturn
+
+import pytest
+
+from icu_stream.settings import Settings
+from tests.kafka import Kafka, why_unavailable
+
+
+# The developer's own ICU_* settings must not reach the tests; these are the tests' own.
+for _name in list(os.environ):
+    if _name.startswith("ICU_") and _name not in {"ICU_CACHE", "ICU_SHARED"}:
+        del os.environ[_name]
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip the test with a reason; where everything must be there, let it fail."""
+    if os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def _kafka(nodes: int) -> Kafka:
+    if reason := why_unavailable():
+        unavailable(reason)
+    return Kafka(nodes)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    """One Kafka for all tests: leave it as it is and take `kafka.settings()`."""
+    with _kafka(1) as running:
+        yield running
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[Kafka]:
+    """A Kafka for one test, which may stop, kill or freeze it (5 s to start)."""
+    with _kafka(1) as running:
+        yield running
+
+
+@pytest.fixture
+def kafka_cluster() -> Iterator[Kafka]:
+    """Three nodes for one test, each of which it may stop, kill or freeze."""
+    with _kafka(3) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(kafka: Kafka) -> Settings:
+    """Settings with fresh topics (4 partitions) on the shared Kafka."""
+    return kafka.settings()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the Chromium that the browser tests drive."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    unavailable("chromium not found: install it (Debian: apt-get install chromium)")
