@@ -4,14 +4,17 @@ Producers are made here and nowhere else, so that all of them are idempotent, wa
 all replicas and use Kafka's own murmur2 partitioner.
 """
 
+import asyncio
 import ssl
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiokafka
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
@@ -22,6 +25,7 @@ from icu_stream.settings import Settings
 
 REQUEST_TIMEOUT_MS = 30_000
 MAX_BATCH_BYTES = 262_144
+VISIBLE_TIMEOUT_S = 30
 
 
 def partition_of(patient_id: str, partitions: int) -> int:
@@ -30,14 +34,22 @@ def partition_of(patient_id: str, partitions: int) -> int:
 
 
 def ssl_context(settings: Settings) -> ssl.SSLContext | None:
-    """TLS as configured; None without a certificate authority."""
+    """TLS as configured; None without a certificate authority.
+
+    Raises:
+        ConfigurationError: A file is not there or is not what it should be.
+    """
     if settings.tls_ca is None:
         return None
-    context: ssl.SSLContext = create_ssl_context(
-        cafile=str(settings.tls_ca),
-        certfile=str(settings.tls_cert) if settings.tls_cert else None,
-        keyfile=str(settings.tls_key) if settings.tls_key else None,
-    )
+    try:
+        context: ssl.SSLContext = create_ssl_context(
+            cafile=str(settings.tls_ca),
+            certfile=str(settings.tls_cert) if settings.tls_cert else None,
+            keyfile=str(settings.tls_key) if settings.tls_key else None,
+        )
+    except OSError as error:  # ssl.SSLError is one
+        msg = f"ICU_TLS_CA, ICU_TLS_CERT or ICU_TLS_KEY: {error}; want PEM files"
+        raise ConfigurationError(msg) from error
     return context
 
 
@@ -116,50 +128,28 @@ def wanted(settings: Settings) -> dict[str, NewTopic]:
     return rows
 
 
-async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
-    # describe_topics() without names: asking for a missing topic would create it on
-    # a broker that creates topics by itself.
-    found = await admin.describe_topics()
-    return {row["topic"]: len(row["partitions"]) for row in found}
-
-
-async def _admin(settings: Settings) -> AIOKafkaAdminClient:
-    client = AIOKafkaAdminClient(**connection(settings))
-    try:
-        await client.start()
-    except KafkaError as error:
-        await client.close()
-        msg = (
-            f"no Kafka broker answers at {settings.broker} ({type(error).__name__}): "
-            "start one, or set ICU_BROKER=host:port"
-        )
-        raise ConfigurationError(msg) from error
-    return client
-
-
 async def create_topics(settings: Settings) -> list[str]:
-    """Make the topics that are missing.
+    """Make the topics that are missing and wait until the broker knows them.
 
     Returns:
         Full names of those that were made.
 
     Raises:
-        ConfigurationError: No broker, or an existing topic has the wrong partitions.
+        ConfigurationError: No broker, the broker refuses, or an existing topic has
+            the wrong partitions.
     """
-    admin = await _admin(settings)
-    try:
+    rows = wanted(settings)
+    async with _admin(settings) as admin:
         existing = await _partition_counts(admin)
-        rows = wanted(settings)
         missing = [row for name, row in rows.items() if name not in existing]
-        if missing:
-            await admin.create_topics(missing)
-    except KafkaError as error:
-        msg = f"topics not made: {error}; see replication (ICU_REPLICATION) and ACLs"
-        raise ConfigurationError(msg) from error
-    finally:
-        await admin.close()
-    _compare(settings, {name: existing[name] for name in rows if name in existing})
-    return [row.name for row in missing]
+        made = await _make(admin, missing, settings) if missing else []
+        # The answer comes from the controller, ahead of the broker that we ask.
+        async with asyncio.timeout(VISIBLE_TIMEOUT_S):
+            while not rows.keys() <= existing.keys():
+                await asyncio.sleep(0.05)
+                existing = await _partition_counts(admin)
+    _compare(settings, existing)
+    return made
 
 
 async def check_topics(settings: Settings) -> None:
@@ -168,16 +158,62 @@ async def check_topics(settings: Settings) -> None:
     Raises:
         ConfigurationError: Names each topic and the command to run.
     """
-    admin = await _admin(settings)
-    try:
+    async with _admin(settings) as admin:
         existing = await _partition_counts(admin)
-    finally:
-        await admin.close()
     missing = sorted(wanted(settings).keys() - existing.keys())
     if missing:
         msg = f"topics missing: {', '.join(missing)}; run: icu-stream topics create"
         raise ConfigurationError(msg)
     _compare(settings, existing)
+
+
+@asynccontextmanager
+async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    client = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await client.start()
+        yield client
+    except (KafkaError, TimeoutError) as error:
+        msg = (
+            f"no Kafka broker answers at {settings.broker} ({type(error).__name__}): "
+            "start one, or set ICU_BROKER=host:port"
+        )
+        raise ConfigurationError(msg) from error
+    finally:
+        await client.close()
+
+
+async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    # describe_topics() without names: asking for a missing topic would create it on
+    # a broker that creates topics by itself.
+    found = await admin.describe_topics()
+    return {row["topic"]: len(row["partitions"]) for row in found if row["partitions"]}
+
+
+async def _make(
+    admin: AIOKafkaAdminClient, missing: list[NewTopic], settings: Settings
+) -> list[str]:
+    if settings.broker_kind == "embedded":
+        msg = (
+            "the embedded broker makes its topics when it starts; start it with the "
+            "same ICU_TOPIC_PREFIX, ICU_APP_ID and ICU_PARTITIONS"
+        )
+        raise ConfigurationError(msg)
+    answer = await admin.create_topics(missing)
+    made, refused = [], []
+    # The client does not raise what the broker refuses.
+    for name, code, reason in answer.topic_errors:
+        if code == 0:
+            made.append(name)
+        elif code != TopicAlreadyExistsError.errno:  # somebody else was faster
+            refused.append(f"{name}: {reason or for_code(code).__name__}")
+    if refused:
+        msg = (
+            f"topics not made: {'; '.join(refused)}. See ICU_REPLICATION "
+            f"({settings.replication}) and the broker's access lists"
+        )
+        raise ConfigurationError(msg)
+    return made
 
 
 def _compare(settings: Settings, existing: dict[str, int]) -> None:
