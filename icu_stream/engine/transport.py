@@ -1,0 +1,135 @@
+"""`chunked://`: one fetched chunk of one partition is one Faust event.
+
+Also restores the table by whole chunks instead of an event for each record, reads the
+changelog only as far as transactions committed, and turns Faust's "wait until all events
+are acknowledged" into a final checkpoint.
+
+Recovery is over when the consumer's *position* has reached the end: the markers of
+transactions take offsets and are not records.
+"""
+
+import asyncio
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiokafka
+
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from icu_stream.engine.checkpoint import write
+
+
+# Records of one event: small enough that timers and heartbeats run between two of them
+# (500 take about 5 ms), large enough that Faust's cost an event does not count.
+CHUNK = 500
+# How long a fetch waits at the broker when there is nothing, ms. Faust has 1500 written
+# into it, which the embedded broker takes literally.
+FETCH_WAIT_MS = 100
+RECOVERY_POLL_S = 0.05
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer, reading only what transactions have committed."""
+
+    def _create_worker_consumer(
+        self, transport: driver.Transport
+    ) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001
+        return consumer
+
+
+class Consumer(driver.Consumer):
+    """Hands over chunks, and saves before partitions are given back."""
+
+    app: Any
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(
+        self,
+        timeout: float,  # noqa: ASYNC109 - Faust's signature
+    ) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """Fetch, and yield each partition's records in chunks."""
+        recovering = self.app.in_recovery
+        if recovering:
+            await self._note_recovered()
+        records, active = await self._wait_next_records(
+            RECOVERY_POLL_S if recovering else timeout
+        )
+        generation = self.app.consumer_generation_id
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            # As Faust does: what was fetched meanwhile must be fetched again.
+            await self.perform_seek()
+            return
+        changelogs = self.app.tables.changelog_topics
+        for tp, fetched in records.items():
+            if (
+                active is not None
+                and tp not in active
+                and tp not in self._buffered_partitions
+            ):
+                continue
+            if tp.topic in changelogs:
+                self._restore(tp, fetched)
+                await asyncio.sleep(0)
+                continue
+            read: int | None = self._read_offset[tp]
+            fresh = [r for r in fetched if r.offset >= (read or 0)]
+            for start in range(0, len(fresh), CHUNK):
+                if (
+                    not self.flow_active
+                    or self.app.consumer_generation_id != generation
+                ):
+                    return
+                chunk = fresh[start : start + CHUNK]
+                message: Any = self._to_message(tp, chunk[-1])
+                message.value = chunk
+                yield tp, message
+
+    def _restore(self, tp: TP, fetched: list[Any]) -> None:
+        """Write a chunk of the changelog into the table in one batch."""
+        recovery = self.app.tables.recovery
+        if tp in recovery.active_tps:
+            offsets = recovery.active_offsets
+        elif tp in recovery.standby_tps:
+            offsets = recovery.standby_offsets
+        else:
+            return
+        seen = offsets[tp]
+        fresh = [r for r in fetched if seen is None or r.offset > seen]
+        if fresh:
+            table = self.app.state_table
+            pieces = {r.key: r.value for r in fresh}
+            write(table, tp.partition, pieces, fresh[-1].offset)
+            offsets[tp] = fresh[-1].offset
+
+    async def _note_recovered(self) -> None:
+        recovery = self.app.tables.recovery
+        for tp in list(recovery.active_tps):
+            end = recovery.active_highwaters.get(tp)
+            have = recovery.active_offsets.get(tp)
+            if end is None or have is None or have >= end:
+                continue
+            position = await self.position(tp)
+            if position is not None and position > end:
+                recovery.active_offsets[tp] = end
+        if recovery.in_recovery and not recovery.need_recovery():
+            recovery._set_recovery_ended()  # noqa: SLF001
+            recovery.signal_recovery_end.set()
+
+    async def wait_empty(self) -> None:
+        """Save for the last time; Faust calls this on revoke and on stop."""
+        await self.app.give_back()
+
+
+class Transport(driver.Transport):
+    """The transport behind the URL scheme `chunked`."""
+
+    Consumer = Consumer
