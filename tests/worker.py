@@ -11,6 +11,8 @@ import urllib.request
 
 from pathlib import Path
 
+import pytest
+
 from icu_stream.settings import Settings
 from tests.kafka import ROOT, Kafka, free_port
 
@@ -83,13 +85,13 @@ class Worker:
                 if self.get("/readyz")[0] == 200:
                     return
             time.sleep(0.05)
-        raise AssertionError(f"worker not ready in {timeout_s} s:\n{self.log_tail()}")
+        pytest.fail(f"worker not ready in {timeout_s} s:\n{self.log_tail()}")
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a page of the worker's web port."""
         url = f"http://127.0.0.1:{self.settings.web_port}{path}"
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310
+            with urllib.request.urlopen(url, timeout=2) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -134,10 +136,8 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError(
-                f"worker did not end in {timeout_s} s after {how.name}:\n"
-                f"{self.log_tail()}"
-            ) from None
+            end = self.log_tail()
+            pytest.fail(f"no end in {timeout_s} s after {how.name}:\n{end}")
 
     def log_tail(self, characters: int = 4_000) -> str:
         """The end of what it wrote."""

@@ -83,15 +83,16 @@ class Consumer(driver.Consumer):
             read: int | None = self._read_offset[tp]
             fresh = [r for r in fetched if r.offset >= (read or 0)]
             for start in range(0, len(fresh), CHUNK):
-                if (
-                    not self.flow_active
-                    or self.app.consumer_generation_id != generation
-                ):
+                if self._is_stale(generation):
                     return
                 chunk = fresh[start : start + CHUNK]
                 message: Any = self._to_message(tp, chunk[-1])
                 message.value = chunk
                 yield tp, message
+
+    def _is_stale(self, generation: int) -> bool:
+        """Has a rebalance begun since this generation's records were fetched?"""
+        return not self.flow_active or self.app.consumer_generation_id != generation
 
     def _restore(self, tp: TP, fetched: list[Any]) -> None:
         """Write a chunk of the changelog into the table in one batch."""
