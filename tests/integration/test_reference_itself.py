@@ -1,0 +1,299 @@
+"""The reference on logs so short that what must come out is plain to see."""
+
+import json
+
+from typing import Any
+
+import pytest
+
+from tests.integration import reference
+from tests.integration.reference import Outcome, Record
+
+
+DAY = 1_700_000_000_000
+
+
+def at(second: float) -> int:
+    """A second of the day as milliseconds."""
+    return DAY + round(second * 1000)
+
+
+def vitals(
+    second: float, *, arrived: float | None = None, device: str = "", **values: Any
+) -> Record:
+    """A message measured and, unless said otherwise, arrived at a second."""
+    message = {
+        "patient_id": "p",
+        "device": device,
+        "time": at(second),
+        "values": values,
+    }
+    return Record(message, at(second if arrived is None else arrived))
+
+
+def every_second(first: int, last: int, **values: Any) -> list[Record]:
+    """The same values each second, both ends included."""
+    return [vitals(second, **values) for second in range(first, last + 1)]
+
+
+def tick(second: float) -> Record:
+    """The worker's clock."""
+    return Record({"patient_id": "p", "time": at(second)}, at(second), "tick")
+
+
+def command(second: float, kind: str, **fields: Any) -> Record:
+    """A nurse asks."""
+    message = {"command_id": f"c{second}", "type": kind, "patient_id": "p"}
+    return Record(message | {"by": "nurse"} | fields, at(second), "command")
+
+
+def acknowledge(second: float, code: str, onset: float) -> Record:
+    """A nurse acknowledges."""
+    return command(second, "acknowledge", alert_id=f"p:{code}:{at(onset)}")
+
+
+def told(outcome: Outcome) -> list[str]:
+    """What happened, as `second code event`."""
+    return [
+        f"{(t.time - DAY) / 1000:g} {t.code} {t.event}" for t in outcome.transitions
+    ]
+
+
+CASES: dict[str, tuple[list[Record], list[str]]] = {
+    "asystole after four seconds": (
+        [vitals(0, hr=80), *every_second(1, 5, hr=0)],
+        ["5 hr.asystole raised"],
+    ),
+    "a first message that violates already": (
+        every_second(0, 5, hr=30),
+        ["5 hr.extreme_low raised"],
+    ),
+    "a zero with a pleth pulse is the ECG's fault": (
+        every_second(0, 10, hr=0, pulse=80),
+        ["4 hr.ecg_fault raised"],
+    ),
+    "a zero with a beating arterial line is the ECG's fault": (
+        every_second(0, 10, hr=0, abp_sys=100, abp_dia=85),
+        ["4 hr.ecg_fault raised"],
+    ),
+    "a line that does not beat is no second source": (
+        every_second(0, 4, hr=0, abp_sys=100, abp_dia=86),
+        ["4 hr.asystole raised"],
+    ),
+    "a pulse older than five seconds is no second source": (
+        [vitals(0, hr=80, pulse=80), *every_second(1, 10, hr=0)],
+        # 1 to 5 s: a fault. From 6 s on: asystole, and inside for the fault. The
+        # pleth's own silence comes first.
+        [
+            "5 hr.ecg_fault raised",
+            "10 pulse.no_data raised",
+            "10 hr.asystole raised",
+        ],
+    ),
+    "desaturation at once, and it silences the weaker": (
+        [vitals(0, spo2=97), *every_second(1, 16, spo2=70)],
+        ["1 spo2.desat raised", "16 spo2.low raised"],
+    ),
+    "the limit itself is not outside": (every_second(0, 20, spo2=90), []),
+    "one value in between starts the delay anew": (
+        [
+            *every_second(0, 14, spo2=89),
+            vitals(15, spo2=90),
+            *every_second(16, 30, spo2=89),
+        ],
+        [],
+    ),
+    "a gap of the no-data time starts the delay anew": (
+        [vitals(0, spo2=85), vitals(9, spo2=85), vitals(19, spo2=85)],
+        ["19 bed.no_data raised", "19 bed.no_data cleared"],
+    ),
+    "a shorter gap does not": (
+        [vitals(0, spo2=85), vitals(9, spo2=85), vitals(18, spo2=85)],
+        ["18 spo2.low raised"],
+    ),
+    "inside by the deadband for five seconds, and over": (
+        [
+            *every_second(0, 15, spo2=85),
+            *every_second(16, 19, spo2=91),
+            vitals(20, spo2=90.9),
+            *every_second(21, 26, spo2=91),
+        ],
+        ["15 spo2.low raised", "26 spo2.low cleared"],
+    ),
+    "each cuff reading stands for itself": (
+        [vitals(0, nibp_sys=80), vitals(1, nibp_sys=93)],
+        ["0 nibp_sys.low raised", "1 nibp_sys.low cleared"],
+    ),
+    "a high alarm that nobody saw is latched, and a new episode takes its place": (
+        [
+            vitals(0, spo2=70),
+            *every_second(1, 6, spo2=97),
+            vitals(7, spo2=70),
+        ],
+        [
+            "0 spo2.desat raised",
+            "6 spo2.desat latched",
+            "7 spo2.desat cleared",
+            "7 spo2.desat raised",
+        ],
+    ),
+    "a latched alarm is over when it is acknowledged": (
+        [
+            vitals(0, spo2=70),
+            *every_second(1, 6, spo2=97),
+            acknowledge(6.5, "spo2.desat", 0),
+            acknowledge(6.6, "spo2.desat", 0),
+        ],
+        [
+            "0 spo2.desat raised",
+            "6 spo2.desat latched",
+            "6.5 spo2.desat acknowledged",
+        ],
+    ),
+    "one message for a silent bed, not one for each signal": (
+        [vitals(0, hr=80, spo2=97), tick(9.9), tick(10.5), tick(20), tick(70)],
+        ["10 bed.no_data raised", "70 bed.no_data escalated"],
+    ),
+    "a signal that is silent alone": (
+        [vitals(0, hr=80, spo2=97), *every_second(1, 10, spo2=97), vitals(11, hr=80)],
+        ["10 hr.no_data raised", "11 hr.no_data cleared"],
+    ),
+    "what was taken off on purpose is not missed": (
+        [
+            vitals(0, hr=80, spo2=97),
+            command(0.5, "signal_off", signal="hr"),
+            *every_second(1, 20, spo2=97),
+        ],
+        [],
+    ),
+    "a declared interval gives time": (
+        [
+            Record(vitals(s, hr=80).message | {"interval_s": 60}, at(s))
+            for s in (0, 60, 209, 359)
+        ],
+        ["359 bed.no_data raised", "359 bed.no_data cleared"],
+    ),
+    "nonsense is said once and decides nothing": (
+        [
+            vitals(0, temp=98.6),
+            vitals(1, temp="hot"),
+            vitals(2, temp=37),
+            vitals(7, temp=37),
+        ],
+        ["0 temp.invalid raised", "7 temp.invalid cleared"],
+    ),
+    "late and duplicate messages decide nothing": (
+        [vitals(1, spo2=97), vitals(1, spo2=40), vitals(0.5, spo2=40)],
+        [],
+    ),
+    "a clock that jumps back is monitored from the third message on": (
+        [
+            vitals(0, spo2=97),
+            vitals(-3600, arrived=1, spo2=70),
+            vitals(-3599, arrived=2, spo2=70),
+            vitals(-3598, arrived=3, spo2=70),
+            vitals(4, spo2=97),
+        ],
+        [
+            "3 bed.clock_jump raised",
+            "3 spo2.desat raised",
+            "4 bed.clock_jump cleared",
+        ],
+    ),
+    "unseen it escalates, and it is stated every minute": (
+        [vitals(0, rr=6), *every_second(1, 134, rr=6)],
+        [
+            "14 rr.low raised",
+            "74 rr.low standing",
+            "134 rr.low escalated",
+        ],
+    ),
+    "seen and still there after three minutes it reminds": (
+        [vitals(0, temp=40), acknowledge(1, "temp.high", 0), tick(181)],
+        [
+            "0 temp.high raised",
+            "1 temp.high acknowledged",
+            "10 bed.no_data raised",
+            "70 bed.no_data escalated",
+            "130 bed.no_data standing",
+            "181 temp.high reminded",
+        ],
+    ),
+    "discharge ends everything": (
+        [vitals(0, temp=40), command(1, "discharge"), tick(100)],
+        ["0 temp.high raised", "1 temp.high cleared"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_short_log_leads_to_what_is_plain_to_see(name: str) -> None:
+    log, wanted = CASES[name]
+
+    assert told(reference.expected("p", log)) == wanted
+
+
+def test_the_weaker_alarm_makes_no_sound_while_the_stronger_stands() -> None:
+    log = every_second(0, 15, spo2=70)
+
+    raised = reference.expected("p", log).transitions
+
+    assert [(t.code, t.annunciate) for t in raised] == [
+        ("spo2.desat", True),
+        ("spo2.low", False),
+    ]
+
+
+def test_counts_are_of_messages() -> None:
+    log = [vitals(1, hr=80), vitals(1, hr=80), vitals(0, hr=80), tick(2)]
+
+    outcome = reference.expected("p", log)
+
+    assert (outcome.messages, outcome.duplicates, outcome.late) == (3, 1, 1)
+
+
+def wire(outcome: Outcome) -> list[bytes]:
+    """An outcome as a worker would publish it."""
+    return [
+        json.dumps(
+            {name: getattr(t, name) for name in reference.FIELDS}
+            | {
+                "alert_id": t.alert_id,
+                "transition": t.transition,
+                "patient_id": "p",
+            }
+        ).encode()
+        for t in outcome.transitions
+    ]
+
+
+@pytest.fixture
+def outcomes() -> dict[str, Outcome]:
+    """An alarm that is raised and over."""
+    return {
+        "p": reference.expected("p", [vitals(0, nibp_sys=80), vitals(1, nibp_sys=95)])
+    }
+
+
+def test_the_right_alerts_show_no_difference_also_when_repeated(
+    outcomes: dict[str, Outcome],
+) -> None:
+    alerts = wire(outcomes["p"])
+
+    assert reference.compare(outcomes, [*alerts, *alerts]) == []
+
+
+def test_each_sort_of_difference_is_said(outcomes: dict[str, Outcome]) -> None:
+    raised, cleared = wire(outcomes["p"])
+    unlike = raised.replace(b'"medium"', b'"low"')
+    other_id = raised.replace(b":17000", b":17001")
+
+    def said(*alerts: bytes) -> str:
+        return "\n".join(reference.compare(outcomes, alerts))
+
+    assert "missing" in said(raised)
+    assert "priority is 'low', want 'medium'" in said(unlike, cleared)
+    assert "not the same bytes" in said(raised, unlike, cleared)
+    assert "two ids for one episode" in said(raised, other_id, cleared)
+    assert "extra" in said(raised, cleared, other_id)
+    assert "out of order" in said(cleared, raised)
