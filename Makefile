@@ -1,0 +1,114 @@
+# icu-stream: every target sets up what it needs and says what it does.
+#   make demo     everything on this machine, in the browser; needs Python alone
+#   make test     all checks and tests; needs Java, Maven and Chromium, too
+#   make bench    what is measured, beside its peers
+#   make chaos    minutes of kills, freezes and cut connections
+#   make lint     ruff, mypy, import-linter        make format   mend the layout
+#   make lock     resolve the dependencies anew    make clean    remove all of it
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test bench chaos lint format lock clean tools
+
+VENV := .venv
+BIN := $(VENV)/bin
+BENCH_VENV := .venv-bench
+LOCK_VENV := .venv-lock
+PIP_QUIET := --quiet --disable-pip-version-check --no-input
+# How a lock is made: for every Python and platform that we support, with hashes.
+COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command "make lock" pyproject.toml --group build
+
+# The newest Python that we support and that can make a virtual environment.
+define FIND_PYTHON
+for candidate in python3.13 python3.12 python3.11 python3; do \
+  if $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+    if $$candidate -c 'import ensurepip, venv' 2>/dev/null; then python=$$candidate; break; \
+    else lame=$$candidate; fi; \
+  fi; \
+done; \
+if [ -z "$${python:-}" ]; then \
+  if [ -n "$${lame:-}" ]; then \
+    echo "$$lame cannot make a virtual environment: apt-get install python3-venv" >&2; \
+  else \
+    echo "no Python 3.11, 3.12 or 3.13 found: apt-get install python3 python3-venv" >&2; \
+  fi; exit 1; \
+fi
+endef
+
+# $(call INSTALL,venv,lock): exactly what the lock says, then this project itself.
+define INSTALL
+if [ ! -x $(1)/bin/python ]; then \
+  $(FIND_PYTHON); echo "making $(1) with $$($$python --version)"; $$python -m venv --clear $(1); \
+fi; \
+echo "installing $(2) into $(1)"; \
+$(1)/bin/python -m pip install $(PIP_QUIET) --require-hashes -r $(2); \
+$(1)/bin/python -m pip install $(PIP_QUIET) --no-deps --no-build-isolation --no-index -e .
+endef
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,7p'
+
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	@$(call INSTALL,$(VENV),requirements.lock)
+	@touch $@
+
+# The development lock holds the same versions of what the runtime lock holds.
+$(VENV)/.dev: requirements-dev.lock requirements.lock pyproject.toml
+	@$(call INSTALL,$(VENV),requirements-dev.lock)
+	@touch $(VENV)/.runtime $@
+
+$(BENCH_VENV)/.done: requirements-bench.lock pyproject.toml
+	@$(call INSTALL,$(BENCH_VENV),requirements-bench.lock)
+	@touch $@
+
+# What pip does not bring: a message says what is missing, Chromium is installed if we may.
+tools: $(VENV)/.dev
+	@for tool in java mvn; do command -v $$tool >/dev/null || { \
+	  echo "$$tool not found: apt-get install default-jdk-headless maven" >&2; exit 1; }; done
+	@if ! command -v chromium >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing chromium"; apt-get update -qq; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else echo "chromium not found: sudo apt-get install chromium" >&2; exit 1; fi; fi
+	@echo "Apache Kafka for the tests: $$($(BIN)/python -c 'from tests import kafka; print(kafka.jars().name)')"
+
+demo: $(VENV)/.runtime
+	@$(BIN)/icu-stream demo $(ARGS)
+
+test: lint tools
+	@echo "pytest"
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+chaos: tools
+	@echo "pytest -m chaos"
+	@$(BIN)/python -m pytest -q -m chaos $(ARGS)
+
+bench: $(BENCH_VENV)/.done tools
+	@$(BENCH_VENV)/bin/python -m tests.benchmarks $(ARGS)
+
+lint: $(VENV)/.dev
+	@echo "ruff check"; $(BIN)/ruff check --quiet .
+	@echo "ruff format --check"; $(BIN)/ruff format --quiet --check .
+	@echo "mypy"; $(BIN)/mypy --no-error-summary
+	@echo "lint-imports"; report=$$($(BIN)/lint-imports 2>&1) || { echo "$$report"; exit 1; }
+
+format: $(VENV)/.dev
+	@echo "ruff check --fix"; $(BIN)/ruff check --quiet --fix .
+	@echo "ruff format"; $(BIN)/ruff format --quiet .
+
+lock: pyproject.toml
+	@if [ ! -x $(LOCK_VENV)/bin/uv ]; then $(FIND_PYTHON); echo "making $(LOCK_VENV)"; \
+	  $$python -m venv $(LOCK_VENV); $(LOCK_VENV)/bin/python -m pip install $(PIP_QUIET) 'uv>=0.5'; fi
+	@echo "requirements.lock"; $(COMPILE) $(ARGS) -o requirements.lock
+	@echo "requirements-dev.lock"; $(COMPILE) $(ARGS) --extra dev -c requirements.lock -o requirements-dev.lock
+	@echo "requirements-bench.lock"; $(COMPILE) $(ARGS) --extra bench -o requirements-bench.lock
+
+clean:
+	@echo "removing environments, caches and downloads"
+	@rm -rf $(VENV) $(BENCH_VENV) $(LOCK_VENV) .cache dist
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
