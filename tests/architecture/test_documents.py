@@ -1,0 +1,87 @@
+"""What the documents point to is there: files, headings, commands, targets."""
+
+import re
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from icu_stream.cli import app
+from tests.kafka import ROOT
+
+
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ +(.+?) *#*$", re.MULTILINE)
+COMMAND = re.compile(r"\bicu-stream ((?:[a-z0-9]+(?:-[a-z0-9]+)*)(?: [a-z]+)?)")
+TARGET = re.compile(r"\bmake ([a-z]+)\b")
+PATH = re.compile(r"`((?:icu_stream|agents|tables|tests|docs|docker)/[\w./-]+)`")
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that GitHub makes of the headings."""
+    text = FENCE.sub("", document.read_text())
+    return {
+        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        for title in HEADING.findall(text)
+    }
+
+
+def code(document: Path) -> str:
+    """Everything that is set as code: fenced blocks and words in backticks."""
+    text = document.read_text()
+    inline = re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
+    return "\n".join(FENCE.findall(text) + inline)
+
+
+def commands(group: typer.core.TyperGroup, prefix: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        yield prefix + name
+        if isinstance(command, typer.core.TyperGroup):
+            yield from commands(command, f"{prefix}{name} ")
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_every_relative_link_leads_to_a_file_and_a_heading(document: Path):
+    broken = []
+    for link in LINK.findall(FENCE.sub("", document.read_text())):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+
+    assert broken == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_every_command_and_target_named_as_code_exists(document: Path):
+    known = set(commands(typer.main.get_command(app)))
+    targets = set(
+        re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    )
+    text = code(document)
+
+    unknown = [
+        words
+        for words in COMMAND.findall(text)
+        if words not in known and words.split()[0] not in known
+    ]
+    unknown += [f"make {name}" for name in TARGET.findall(text) if name not in targets]
+
+    assert unknown == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_every_file_of_the_project_named_as_code_exists(document: Path):
+    missing = [p for p in PATH.findall(document.read_text()) if not (ROOT / p).exists()]
+
+    assert missing == []
