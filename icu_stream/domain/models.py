@@ -10,12 +10,15 @@ Two parts see each aggregate (the means of 10 s, by signal):
    together. Their raw score says more about how restless a patient is than about this
    moment, so it has a baseline of its own, like a signal.
 
-The score is the mean of two numbers, each squashed to 0..1 by ``z^2 / (z^2 + 16)``: the
-largest deviation of a signal from its baseline, and how far the trees' score is above
-its own. A signal's share is its part of the sum of squared deviations.
+The score is the mean of two numbers, each squashed to 0..1 by ``z^2 / (z^2 + half^2)``:
+the largest deviation of a signal from its baseline (half 4), and how far the trees' score
+is above its own (half 2.5). A signal's share is its part of the sum of squared deviations.
+
+The trees remember one to two windows, 42 to 83 minutes: what lasts longer is usual for
+them and stays unusual for the baseline.
 
 Nothing is filled in for a signal that is missing: it has no deviation and no share, and
-the trees are walked past it (``FlatHalfSpaceTrees.score_known``).
+the trees are walked past it (see `FlatHalfSpaceTrees`).
 """
 
 import itertools
@@ -104,8 +107,13 @@ _CONSISTENT = 0.7809
 _CERTAINTY = (0.0, *(1 / math.sqrt(1 + 60 / n) for n in range(1, _MEMORY + 1)))
 # Ours: no deviation counts for more, so that no artefact hides every other share.
 _LARGEST_Z = 20.0
-# Ours: four spreads score one half, one 0.06, eight 0.8.
-_HALF_Z2 = 4.0**2
+# A rounding error, not a deviation: it would get the whole share of a still moment.
+_SMALLEST_Z = 1e-6
+# Ours: what scores one half, near the 99th percentile of stable patients
+# (`python -m tests.benchmarks.models`). It is lower for the trees, whose score can rise
+# no further than 1.
+_HALF_SIGNAL = 4.0
+_HALF_TREES = 2.5
 
 # Trees and window: River's defaults; the window is 41 min 40 s. Height 6 is ours:
 # River's 8 takes four times the memory, and 250 samples cannot fill 256 leaves.
@@ -116,8 +124,10 @@ _SEED = 1
 _SIZE_LIMIT = 0.1 * _WINDOW
 _MAX_SCORE = _TREE_COUNT * _WINDOW * (2 ** (_HEIGHT + 1) - 1)
 _MASSES = _TREE_COUNT * (2 ** (_HEIGHT + 1) - 1)
-# Ours: a feature counts in a score when nine tenths of the reference window had it.
-_KNOWN = _WINDOW * 9 // 10
+# Ours: a feature that half of a window had is learnt in the next one; it counts in
+# scores when nine tenths of the reference had it, so that gaps have not thinned it.
+_ENOUGH_TO_LEARN = _WINDOW // 2
+_ENOUGH_TO_COUNT = _WINDOW * 9 // 10
 
 # Place of the node's mass, feature, threshold, left, right; a leaf has no children.
 # A recursive type cannot be written for 3.11, so the children are Any.
@@ -146,23 +156,31 @@ _ROOTS = _grow()
 
 _VERSION = 1
 # What the numbers in a snapshot mean; one of another shape is not read.
-_SHAPE = zlib.crc32(repr((_PLAN, _FLOORS, _MEMORY, _WINDOW, _KNOWN, _ROOTS)).encode())
+_SHAPE = zlib.crc32(repr((_PLAN, _FLOORS, _MEMORY, _WINDOW, _ROOTS)).encode())
 
 
 class FlatHalfSpaceTrees(base.AnomalyDetector):
-    """River's ``anomaly.HalfSpaceTrees`` in 3 KB a patient instead of 300 KB.
+    """River's ``anomaly.HalfSpaceTrees`` in 3 KB a patient instead of 285 KB.
 
     All patients share the splits; a patient has two masses a node, a byte each, which
-    a window of 250 cannot overflow. `learn_one` and `score_one` give River's scores to
-    the last bit.
+    a window of 250 cannot overflow.
+
+    `learn_one` and `score_one` are River's, to the last bit. River walks past a missing
+    feature by the masses of the current window. They are zero after each pivot, when it
+    always turns left: a lost lead would look like a change in the patient every 42
+    minutes, and a new arterial line like a patient never seen. `learn_known` and
+    `score_known`, which the patient's model uses, walk past it by the reference, and a
+    feature that comes or goes waits for a window that has it from end to end.
 
     Attributes:
         warm: Is there a reference: has a window been completed?
         reference: Masses of the last full window, by place.
         current: Masses of the window being filled.
         counter: Samples in the current window.
-        known: Samples of the reference that had each feature.
-        seen: Samples of the current window that had each feature.
+        seen: How many of them had each feature.
+        learning: Which features the current window learns.
+        counting: Which features a score counts: those that the reference learnt and
+            had in nine tenths of its samples.
     """
 
     def __init__(self) -> None:
@@ -170,38 +188,59 @@ class FlatHalfSpaceTrees(base.AnomalyDetector):
         self.reference = bytearray(_MASSES)
         self.current = bytearray(_MASSES)
         self.counter = 0
-        self.known = bytearray(len(FEATURES))
-        self.seen = bytearray(len(FEATURES))
+        self.seen = [0] * len(FEATURES)
+        self.learning = [True] * len(FEATURES)
+        self.counting = [False] * len(FEATURES)
 
     def learn_one(self, x: dict[Hashable, Any]) -> None:
         """Count a sample in the current window; a full window becomes the reference.
 
         Args:
-            x: Feature to value on 0..1. A missing feature goes where most of the
-                current window went.
+            x: Feature to value on 0..1; features may be missing.
         """
-        self.learn_point([x.get(feature) for feature in FEATURES])
+        self._learn([x.get(feature) for feature in FEATURES], self.current)
 
     def score_one(self, x: dict[Hashable, Any]) -> float:
-        """Score as River does: 0 as most of the reference, 1 where it never was.
+        """Score a sample: 0 where all of the reference was, 1 where it never was.
 
         Args:
-            x: Feature to value on 0..1. A missing feature goes where most of the
-                current window went.
+            x: Feature to value on 0..1; features may be missing.
 
         Returns:
             0..1; 0 while there is no reference.
         """
         return self._score([x.get(feature) for feature in FEATURES], self.current)
 
-    def score_known(self, point: list[float | None]) -> float:
-        """Score by what the reference knows.
+    def learn_known(self, point: list[float | None]) -> bool:
+        """Count a sample in the current window.
 
-        River walks past a missing feature by the masses of the current window. They are
-        zero after each pivot, when it always turns left: a lost lead would look like a
-        change in the patient every 42 minutes, and a new arterial line like a patient
-        never seen. Here a missing feature goes where most of the reference went, and so
-        does one that the reference had in less than nine tenths of its samples.
+        Args:
+            point: A value on 0..1 for each of `FEATURES`; None = missing.
+
+        Returns:
+            Will scores count other features from now on? Then they do not compare with
+            those before.
+        """
+        self.seen = [
+            count if value is None else count + 1
+            for count, value in zip(self.seen, point, strict=True)
+        ]
+        seen = self.seen
+        guide = self.reference if self.warm else self.current
+        self._learn(_masked(point, self.learning), guide)
+        if self.counter:
+            return False
+        counted = self.counting
+        self.counting = [
+            learnt and count >= _ENOUGH_TO_COUNT
+            for learnt, count in zip(self.learning, seen, strict=True)
+        ]
+        self.learning = [count >= _ENOUGH_TO_LEARN for count in seen]
+        self.seen = [0] * len(FEATURES)
+        return self.counting != counted
+
+    def score_known(self, point: list[float | None]) -> float:
+        """Score a sample by the features that the reference knows.
 
         Args:
             point: A value on 0..1 for each of `FEATURES`; None = missing.
@@ -209,15 +248,10 @@ class FlatHalfSpaceTrees(base.AnomalyDetector):
         Returns:
             0..1; 0 while there is no reference.
         """
-        if min(self.known) < _KNOWN:
-            point = [
-                value if count >= _KNOWN else None
-                for value, count in zip(point, self.known, strict=True)
-            ]
-        return self._score(point, self.reference)
+        return self._score(_masked(point, self.counting), self.reference)
 
-    def learn_point(self, point: list[float | None]) -> None:
-        """Do as `learn_one` with a value for each of `FEATURES`; None = missing."""
+    def _learn(self, point: list[float | None], guide: bytearray) -> None:
+        """Walk to the leaves; `guide` leads past missing features."""
         current = self.current
         for root in _ROOTS:
             place, feature, threshold, left, right = root
@@ -225,22 +259,17 @@ class FlatHalfSpaceTrees(base.AnomalyDetector):
                 current[place] += 1
                 value = point[feature]
                 if value is None:
-                    node = right if current[left[0]] < current[right[0]] else left
+                    node = right if guide[left[0]] < guide[right[0]] else left
                 else:
                     node = left if value < threshold else right
                 place, feature, threshold, left, right = node
             current[place] += 1
-        for i, value in enumerate(point):
-            if value is not None:
-                self.seen[i] += 1
         self.counter += 1
         if self.counter == _WINDOW:
             self.warm = True
             self.reference = current
             self.current = bytearray(_MASSES)
             self.counter = 0
-            self.known = self.seen
-            self.seen = bytearray(len(FEATURES))
 
     def _score(self, point: list[float | None], guide: bytearray) -> float:
         """Walk to where the reference is thin; `guide` leads past missing features."""
@@ -265,6 +294,12 @@ class FlatHalfSpaceTrees(base.AnomalyDetector):
                 weight += weight
         score: float = 1 - total / _MAX_SCORE
         return score
+
+
+def _masked(point: list[float | None], kept: list[bool]) -> list[float | None]:
+    if all(kept):
+        return point
+    return [value if keep else None for value, keep in zip(point, kept, strict=True)]
 
 
 class PatientModel:
@@ -308,7 +343,8 @@ class PatientModel:
     ) -> tuple[float, dict[str, float]]:
         """Score the last 10 s, then learn them.
 
-        Changes the model when `learn`.
+        Changes the model when `learn`. Nine signals cost 27 us, 15 us without learning
+        (`python -m tests.benchmarks.models`).
 
         Args:
             means: Signal code to mean, in the signal's unit. What is absent, not finite
@@ -328,7 +364,7 @@ class PatientModel:
             if value is None or not math.isfinite(value):
                 continue
             z = self._deviation(i, value)
-            if z:
+            if abs(z) > _SMALLEST_Z:
                 squares[code] = z * z
             if feature >= 0:
                 point[feature] = (value - low) / width
@@ -340,16 +376,21 @@ class PatientModel:
         trees_z = 0.0
         if has_feature and warm:
             trees = self.trees.score_known(point)
+            # Only upwards: more usual than ever is nothing to show.
             trees_z = max(0.0, self._deviation(_TREES, trees))
             if learn:
                 self._learn(_TREES, trees)
-        if has_feature and learn:
-            self.trees.learn_point(point)
+        if has_feature and learn and self.trees.learn_known(point):
+            self.readings[_TREES] = 0
+            self.spreads[_TREES] = _FLOORS[_TREES]
 
         if not warm or not squares:
             return 0.0, {}
-        score = (_squash(max(squares.values())) + _squash(trees_z * trees_z)) / 2
         total = sum(squares.values())
+        score = (
+            _squash(max(squares.values()), _HALF_SIGNAL)
+            + _squash(trees_z * trees_z, _HALF_TREES)
+        ) / 2
         return score, {code: square / total for code, square in squares.items()}
 
     def _deviation(self, i: int, value: float) -> float:
@@ -376,19 +417,16 @@ class PatientModel:
         self.spreads[i] = max(_FLOORS[i], spread)
 
 
-def _squash(z2: float) -> float:
-    return z2 / (z2 + _HALF_Z2)
+def _squash(square: float, half: float) -> float:
+    return square / (square + half * half)
 
 
 # A snapshot is MessagePack of `_Saved`, then its CRC-32 (4 bytes, big-endian): a wrong
 # byte in a mass or a centre would otherwise be read as a number like any other.
 _CRC = struct.Struct(">I")
 
-_Count = Annotated[int, msgspec.Meta(ge=0, le=_WINDOW)]
-_Counts = Annotated[
-    list[_Count], msgspec.Meta(min_length=len(FEATURES), max_length=len(FEATURES))
-]
-_Baselines = msgspec.Meta(min_length=len(_FLOORS), max_length=len(_FLOORS))
+_OfFeatures = msgspec.Meta(min_length=len(FEATURES), max_length=len(FEATURES))
+_OfRows = msgspec.Meta(min_length=len(_FLOORS), max_length=len(_FLOORS))
 
 
 class _Head(msgspec.Struct, frozen=True, array_like=True):
@@ -410,14 +448,13 @@ class _Saved(
 
     version: int
     shape: int
-    centres: Annotated[list[float], _Baselines]
-    spreads: Annotated[list[Annotated[float, msgspec.Meta(gt=0)]], _Baselines]
-    readings: Annotated[
-        list[Annotated[int, msgspec.Meta(ge=0, le=_MEMORY)]], _Baselines
-    ]
+    centres: Annotated[list[float], _OfRows]
+    spreads: Annotated[list[Annotated[float, msgspec.Meta(gt=0)]], _OfRows]
+    readings: Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=_MEMORY)]], _OfRows]
     counter: Annotated[int, msgspec.Meta(ge=0, lt=_WINDOW)]
-    known: _Counts
-    seen: _Counts
+    seen: Annotated[list[Annotated[int, msgspec.Meta(ge=0, lt=_WINDOW)]], _OfFeatures]
+    learning: Annotated[list[bool], _OfFeatures]
+    counting: Annotated[list[bool], _OfFeatures]
     masses: bytes
 
 
@@ -427,7 +464,11 @@ _decoder = msgspec.msgpack.Decoder(_Saved)
 
 
 def snapshot(model: PatientModel) -> bytes:
-    """Save a model; `restore` gives one that scores the same to the last bit."""
+    """Save a model; `restore` gives one that scores the same to the last bit.
+
+    Costs 9 us, most of it zlib, and gives some 630 bytes
+    (`python -m tests.benchmarks.models`); uncompressed they would be 2.8 KB.
+    """
     trees = model.trees
     body = _encoder.encode(
         _Saved(
@@ -437,8 +478,9 @@ def snapshot(model: PatientModel) -> bytes:
             spreads=model.spreads,
             readings=model.readings,
             counter=trees.counter,
-            known=list(trees.known),
-            seen=list(trees.seen),
+            seen=trees.seen,
+            learning=trees.learning,
+            counting=trees.counting,
             masses=zlib.compress(trees.reference + trees.current, 1),
         )
     )
@@ -478,6 +520,7 @@ def restore(raw: bytes) -> PatientModel:
     trees.reference = bytearray(unpacked[:_MASSES])
     trees.current = bytearray(unpacked[_MASSES:])
     trees.counter = saved.counter
-    trees.known, trees.seen = bytearray(saved.known), bytearray(saved.seen)
+    trees.seen = saved.seen
+    trees.learning, trees.counting = saved.learning, saved.counting
     trees.warm = unpacked[0] > 0
     return model
