@@ -7,6 +7,7 @@ import structlog
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from icu_stream.contracts.alerts import Event, Priority
 from icu_stream.settings import Settings
 
 
@@ -14,6 +15,9 @@ log = structlog.get_logger("icu_stream")
 
 RECORDS = Counter("icu_records", "Records applied.", ["topic"])
 ALERTS = Counter("icu_alerts", "Alerts published.", ["priority", "event"])
+for _priority in Priority:
+    for _event in Event:
+        ALERTS.labels(_priority, _event)  # 0 is a value: shown before the first one
 DEAD_LETTERS = Counter("icu_dead_letters", "Records refused.")
 FORWARDED = Counter("icu_forwarded", "Records sent on to their own partition.")
 REPEATED = Counter("icu_repeated", "Records that were applied before.")

@@ -26,11 +26,11 @@ class Worker:
     Args:
         settings: Topics, application and data directory.
         name: Its own data directory and log; workers of one application differ in it.
-        env: More environment, e.g. of a planted rule.
+        module: Of the app; a test may plant a rule in one of its own.
     """
 
     def __init__(
-        self, settings: Settings, name: str = "w", env: dict[str, str] | None = None
+        self, settings: Settings, name: str = "w", module: str = "icu_stream.app"
     ) -> None:
         data_dir = settings.data_dir / name
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ class Worker:
             update={"data_dir": data_dir, "web_port": free_port()}
         )
         self.log = data_dir / "worker.log"
-        self._env = Kafka.env(self.settings) | (env or {})
+        self._command = [sys.executable, "-m", "faust", "-A", module, "worker"]
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Worker":
@@ -58,9 +58,9 @@ class Worker:
         """Start the process and, unless told not to, wait until it is ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "faust", "-A", "icu_stream.app", "worker"],
+                self._command,
                 cwd=ROOT,
-                env=self._env,
+                env=Kafka.env(self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -290,4 +290,13 @@ def _faust_settings(settings: Settings) -> dict[str, Any]:
     }
 
 
-app = IcuApp(load())
+def _create() -> IcuApp:
+    try:
+        return IcuApp(load())
+    except ConfigurationError as error:
+        # Faust imports us before its command line begins: a line, not a traceback.
+        reason = f"icu-stream: {error}"
+        raise SystemExit(reason) from None
+
+
+app = _create()
