@@ -365,6 +365,21 @@ def test_a_lost_lead_is_not_a_change_in_the_patient(since_pivot):
     assert not shares.keys() & {"hr", "abp_sys", "abp_mean"}
 
 
+def test_a_lead_lost_as_a_window_begins_does_not_thin_the_reference():
+    model = PatientModel()
+    for _ in range(WINDOW):
+        model.step(centres(), learn=True)
+    whole = bytes(model.trees.reference)
+    gap = centres()
+    del gap["hr"], gap["abp_sys"]
+
+    for i in range(WINDOW):
+        model.step(gap if i < 25 else centres(), learn=True)
+
+    assert bytes(model.trees.reference) == whole
+    assert all(model.trees.counting)
+
+
 def test_a_new_arterial_line_is_not_a_change_in_the_patient():
     line = ("abp_sys", "abp_dia", "abp_mean")
     model = trained(3 * WINDOW + 100, without=line)
