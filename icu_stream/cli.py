@@ -3,12 +3,14 @@
 import asyncio
 import sys
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from icu_stream import __version__, bus, settings
-from icu_stream.errors import IcuStreamError
+from icu_stream.contracts import schema
+from icu_stream.errors import ConfigurationError, IcuStreamError
 
 
 app = typer.Typer(
@@ -53,6 +55,38 @@ def topics_check() -> None:
     """Say whether every topic is there as it must be."""
     asyncio.run(bus.check_topics(settings.load()))
     typer.echo("all topics are there")
+
+
+@app.command("schema")
+def write_schema(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory to write to [default: the package's own].",
+            show_default=False,
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; say what differs.")
+    ] = False,
+) -> None:
+    """Write JSON Schema of every message, and one AsyncAPI document."""
+    directory = output or Path(schema.__file__).with_name("schemas")
+    texts = schema.documents()
+    if check:
+        paths = [directory / name for name in texts]
+        stale = [
+            p.name for p in paths if not p.is_file() or p.read_text() != texts[p.name]
+        ]
+        if stale:
+            msg = f"{', '.join(stale)} in {directory}: not as the code says; run: icu-stream schema"
+            raise ConfigurationError(msg)
+        typer.echo(f"{len(texts)} files in {directory} are as the code says")
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (directory / name).write_text(text)
+    typer.echo(f"wrote {', '.join(texts)} to {directory}")
 
 
 def main() -> None:

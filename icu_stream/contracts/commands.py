@@ -25,7 +25,13 @@ class CommandType(StrEnum):
 
 
 class LimitChange(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One alarm's limit, for one patient."""
+    """One alarm's limit, for one patient.
+
+    Attributes:
+        code: Which alarm.
+        limit: The new limit, in the signal's unit; null leaves it as it is.
+        delay_s: The new delay, seconds; null leaves it as it is.
+    """
 
     code: str
     limit: float | None = None
@@ -77,7 +83,15 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The outcome of one command; `accepted` false always comes with a reason."""
+    """The outcome of one command.
+
+    Attributes:
+        command_id: Of the command.
+        accepted: Was it done?
+        reason: Why not; always there when it was not accepted.
+        patient_id: About whom.
+        time: When it was decided, epoch ms UTC.
+    """
 
     command_id: str
     accepted: bool

@@ -4,7 +4,13 @@ import msgspec
 
 
 class ScoreInput(msgspec.Struct, frozen=True, kw_only=True):
-    """One input of a score: what it was, what it scored, how old it is."""
+    """One input of a score.
+
+    Attributes:
+        value: What it was: a number, a letter (ACVPU) or yes and no (oxygen).
+        points: What it scored.
+        age_s: How old it was, seconds.
+    """
 
     value: float | str | bool
     points: int
@@ -12,7 +18,14 @@ class ScoreInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class News2(msgspec.Struct, frozen=True, kw_only=True):
-    """NEWS2; `completeness` 0-7 inputs present: below 7 it is "at least" `total`."""
+    """NEWS2, the National Early Warning Score 2.
+
+    Attributes:
+        total: Sum of the points; "at least" this when `completeness` is below 7.
+        band: Clinical risk by the score's own bands.
+        completeness: Inputs that are present, 0-7.
+        inputs: By name; an input that is missing is absent, and scores nothing.
+    """
 
     total: int
     band: str
@@ -37,7 +50,16 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scores(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All scores of one patient at one moment, on change and at least every 60 s."""
+    """All scores of one patient at one moment, on change and at least every 60 s.
+
+    Attributes:
+        patient_id: Whose.
+        bed: Where.
+        time: Measurement time, epoch ms UTC.
+        news2: NEWS2, when there is any input.
+        others: Other scores by name; one that cannot be computed is absent.
+        anomaly: The models' hint.
+    """
 
     patient_id: str
     bed: str

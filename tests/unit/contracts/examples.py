@@ -1,0 +1,111 @@
+"""One message of each struct with every field filled, and one with as few as may be."""
+
+from icu_stream.contracts.alerts import Alert, Event, Explanation, Kind, Priority, State
+from icu_stream.contracts.commands import (
+    Command,
+    CommandResult,
+    CommandType,
+    LimitChange,
+)
+from icu_stream.contracts.heartbeats import Heartbeat
+from icu_stream.contracts.scores import Anomaly, News2, ScoreInput, Scores
+from icu_stream.contracts.vitals import Vitals
+
+
+TIME = 1_795_492_541_263
+
+EXPLANATION = Explanation(
+    rule="spo2 < 90 % for 15 s",
+    limit_source="adult 1",
+    violation_s=17.0,
+    extreme=85.0,
+    usual=94.0,
+    change=-8.0,
+    contributing={"hr": 104.0},
+    completeness="7/9",
+    reason="a new episode",
+    versions={"profile": "adult 1"},
+)
+LIMIT = LimitChange(code="spo2.low", limit=86.0, delay_s=20.0)
+SCORE_INPUT = ScoreInput(value=16.0, points=0, age_s=1.2)
+NEWS2 = News2(total=3, band="low", completeness=6, inputs={"rr": SCORE_INPUT})
+ANOMALY = Anomaly(score=0.41, shares={"hr": 1.0}, warm=True, model="trees 1")
+
+FULL = (
+    Vitals(
+        patient_id="p-0007",
+        time=TIME,
+        bed="ICU1-07",
+        device="mon-17",
+        values={"hr": 0.0, "spo2": 97.5},
+        status={"temp": "sensor_off"},
+        interval_s=60.0,
+    ),
+    Command(
+        command_id="c-1",
+        type=CommandType.SET_LIMITS,
+        patient_id="p-0007",
+        by="dr.m",
+        time=TIME,
+        alert_id=f"p-0007:spo2.low:{TIME}",
+        seconds=120.0,
+        reason="suctioning",
+        bed="ICU1-08",
+        profile="adult",
+        signal="spo2",
+        limits=[LIMIT],
+        expires=TIME + 1,
+        acvpu="V",
+        on_oxygen=False,
+        spo2_scale=2,
+        values={"gcs": 15.0},
+        actionable=False,
+    ),
+    CommandResult(
+        command_id="c-1", accepted=False, reason="none", patient_id="p-0007", time=TIME
+    ),
+    Alert(
+        alert_id=f"p-0007:spo2.low:{TIME}",
+        transition=1,
+        event=Event.RAISED,
+        patient_id="p-0007",
+        bed="ICU1-07",
+        code="spo2.low",
+        kind=Kind.PHYSIOLOGICAL,
+        priority=Priority.MEDIUM,
+        state=State.ACTIVE,
+        annunciate=True,
+        onset=TIME,
+        time=TIME + 17_000,
+        text="SpO₂ 86 %, below 90 for 17 s (usual 94)",
+        signal="spo2",
+        value=86.0,
+        limit=90.0,
+        unit="%",
+        delay_s=15.0,
+        by="nurse.k",
+        explanation=EXPLANATION,
+    ),
+    EXPLANATION,
+    LIMIT,
+    Scores(
+        patient_id="p-0007",
+        bed="ICU1-07",
+        time=TIME,
+        news2=NEWS2,
+        others={"shock_index": 0.7},
+        anomaly=ANOMALY,
+    ),
+    NEWS2,
+    SCORE_INPUT,
+    ANOMALY,
+    Heartbeat(
+        worker="host-a:4711",
+        partition=3,
+        time=TIME,
+        lag=2,
+        patients=25,
+        applied=81_234,
+        checkpoint_age_s=0.4,
+    ),
+)
