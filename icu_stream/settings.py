@@ -72,6 +72,18 @@ class Settings(BaseSettings):
     ] = None
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """The whole environment of a process that is to have these settings."""
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("ICU_")}
+    return plain | {
+        f"ICU_{name.upper()}": value.get_secret_value()
+        if isinstance(value, SecretStr)
+        else str(value)
+        for name, value in settings
+        if value is not None
+    }
+
+
 @cache
 def load() -> Settings:
     """Read the settings once.

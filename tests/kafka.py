@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -21,10 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
-from pydantic import SecretStr
 
 from icu_stream import bus
-from icu_stream.settings import Settings
+from icu_stream.demo import tethered
+from icu_stream.settings import Settings, environment
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,15 +32,8 @@ START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 15
 
 # A node is killed by the kernel when the thread that started it ends, so all are
-# started by one thread that lives as long as this process. Done in an interpreter of
-# its own, because code between fork and exec of a process with threads can hang.
+# started by one thread that lives as long as this process.
 _STARTER = ThreadPoolExecutor(1, "kafka-starter")
-_TETHER = (
-    "import ctypes, os, sys\n"
-    "ctypes.CDLL(None).prctl(1, 9)\n"  # PR_SET_PDEATHSIG, SIGKILL
-    "os.getppid() == int(sys.argv[1]) or sys.exit(1)\n"
-    "os.execvp(sys.argv[2], sys.argv[2:])\n"
-)
 
 # One machine's worth of Kafka: small threads, buffers and internal topics, so that a
 # node starts in seconds, and 3 s instead of 9 s until a killed node may come back or
@@ -223,11 +215,10 @@ class Node:
         return ["java", *quick, *options, "-cp", f"{jars()}/*"]
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        tether = [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid())]
         command = [*self._java("-Xmx512m"), "kafka.Kafka", str(self._properties)]
         with (self._directory / "log").open("ab") as log:
             return subprocess.Popen(
-                tether + command,
+                tethered(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -373,14 +364,7 @@ class Kafka:
     @staticmethod
     def env(settings: Settings) -> dict[str, str]:
         """The whole environment of a subprocess that is to have these settings."""
-        plain = {k: v for k, v in os.environ.items() if not k.startswith("ICU_")}
-        return plain | {
-            f"ICU_{name.upper()}": value.get_secret_value()
-            if isinstance(value, SecretStr)
-            else str(value)
-            for name, value in settings
-            if value is not None
-        }
+        return environment(settings)
 
 
 def _silent(_: object) -> None:
