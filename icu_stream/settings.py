@@ -8,7 +8,7 @@ import os
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -29,47 +29,133 @@ class Settings(BaseSettings):
         secrets_dir=os.environ.get("ICU_SECRETS_DIR"),
     )
 
-    broker: Annotated[str, Field(description="Kafka brokers: host:port,host:port")] = (
-        "127.0.0.1:9092"
-    )
+    broker: Annotated[
+        str,
+        Field(
+            pattern=r"^[^\s,]+:\d{1,5}(,[^\s,]+:\d{1,5})*$",
+            description="Kafka brokers: host:port,host:port",
+        ),
+    ] = "127.0.0.1:9092"
     broker_kind: Annotated[
         Literal["kafka", "embedded"],
         Field(description="embedded: the demo's broker, without transactions"),
     ] = "kafka"
-    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = "icu."
-    partitions: Annotated[int, Field(ge=1, le=1024)] = 8
-    replication: Annotated[int, Field(ge=1, le=9)] = 1
-    app_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "icu-worker"
-    data_dir: Path = Path("data")
-    web_host: str = "127.0.0.1"
+    topic_prefix: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9._-]{0,64}$",
+            description="goes before each topic's name",
+        ),
+    ] = "icu."
+    partitions: Annotated[
+        int,
+        Field(
+            ge=1, le=1024, description="of the patients' topics; cannot change later"
+        ),
+    ] = 8
+    replication: Annotated[
+        int, Field(ge=1, le=9, description="copies of each topic; 3 on a real cluster")
+    ] = 1
+    app_id: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9._-]{1,64}$",
+            description="the worker's consumer group and the name of its saved state",
+        ),
+    ] = "icu-worker"
+    data_dir: Annotated[
+        Path, Field(description="a process's own files; one directory a worker")
+    ] = Path("data")
+    web_host: Annotated[
+        str, Field(description="where the worker's metrics and health listen")
+    ] = "127.0.0.1"
     web_port: Annotated[
         int, Field(ge=0, le=65535, description="worker's metrics and health")
     ] = 6066
-    ward_host: str = "127.0.0.1"
-    ward_port: Annotated[int, Field(ge=0, le=65535)] = 8050
+    ward_host: Annotated[str, Field(description="where the ward view listens")] = (
+        "127.0.0.1"
+    )
+    ward_port: Annotated[
+        int, Field(ge=0, le=65535, description="of the ward view; 0: any free one")
+    ] = 8050
     profile: Annotated[
         str, Field(description="alarm profile: a name, or a path to a .toml")
     ] = "adult"
     checkpoint_s: Annotated[
         float, Field(gt=0, le=60, description="seconds between checkpoints")
     ] = 1.0
-    session_timeout_s: Annotated[float, Field(ge=6, le=300)] = 10.0
-    standby_replicas: Annotated[int, Field(ge=0, le=3)] = 0
+    session_timeout_s: Annotated[
+        float,
+        Field(
+            ge=6,
+            le=300,
+            description="a worker that is silent for so long is taken for dead",
+        ),
+    ] = 10.0
+    standby_replicas: Annotated[
+        int,
+        Field(ge=0, le=3, description="workers that keep a copy of another's state"),
+    ] = 0
     instance_id: Annotated[
         str | None, Field(description="static membership: a name for each worker")
     ] = None
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_json: bool = False
-    tls_ca: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Field(description="what is worth a line"),
+    ] = "info"
+    log_json: Annotated[bool, Field(description="logs for a machine: JSON lines")] = (
+        False
+    )
+    tls_ca: Annotated[
+        Path | None,
+        Field(description="PEM of the brokers' certificate authority; turns TLS on"),
+    ] = None
+    tls_cert: Annotated[
+        Path | None, Field(description="PEM of our own certificate, with tls_key")
+    ] = None
+    tls_key: Annotated[
+        Path | None, Field(description="PEM of our own key, with tls_cert")
+    ] = None
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None,
+        Field(description="how we sign in to the brokers"),
+    ] = None
+    sasl_username: Annotated[str | None, Field(description="with sasl_mechanism")] = (
+        None
+    )
+    sasl_password: Annotated[
+        SecretStr | None, Field(description="with sasl_mechanism; best as a file")
+    ] = None
     ward_token: Annotated[
         SecretStr | None,
         Field(description="one-time sign-in token of the ward view (demo)"),
     ] = None
+
+    @pydantic.model_validator(mode="after")
+    def _belong_together(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            msg = "ICU_TLS_CERT and ICU_TLS_KEY: want both or neither"
+            raise ValueError(msg)
+        if self.tls_cert is not None and self.tls_ca is None:
+            msg = "ICU_TLS_CERT without ICU_TLS_CA: TLS is not on"
+            raise ValueError(msg)
+        sign_in = (self.sasl_mechanism, self.sasl_username, self.sasl_password)
+        if None in sign_in and any(part is not None for part in sign_in):
+            msg = (
+                "ICU_SASL_MECHANISM, ICU_SASL_USERNAME and ICU_SASL_PASSWORD: want all "
+                "or none"
+            )
+            raise ValueError(msg)
+        return self
+
+
+def table() -> str:
+    """The settings as a Markdown table, for the documentation."""
+    lines = ["| setting | default | |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        lines.append(f"| `ICU_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -94,8 +180,13 @@ def load() -> Settings:
     try:
         return Settings()
     except pydantic.ValidationError as error:
-        lines = [
-            f"ICU_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}"
-            for e in error.errors(include_input=False)
-        ]
+        lines = [_said(e) for e in error.errors(include_input=False)]
         raise ConfigurationError("\n".join(lines)) from None
+
+
+def _said(error: Any) -> str:
+    """One line for one wrong value; the value itself may be a secret."""
+    if not error["loc"]:
+        return str(error["msg"]).removeprefix("Value error, ")
+    name = str(error["loc"][0])
+    return f"ICU_{name.upper()}: {error['msg']} ({Settings.model_fields[name].description})"
