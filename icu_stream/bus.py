@@ -5,6 +5,7 @@ all replicas and use Kafka's own murmur2 partitioner.
 """
 
 import asyncio
+import logging
 import ssl
 
 from collections.abc import AsyncIterator
@@ -171,19 +172,35 @@ async def check_topics(settings: Settings) -> None:
     _compare(settings, existing)
 
 
+class _Overheard(logging.Handler):
+    """Keeps what a client says while it tries: it raises without the reason."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = record.getMessage()
+
+
 @asynccontextmanager
 async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     client = AIOKafkaAdminClient(**connection(settings))
+    overheard = _Overheard()
+    log = logging.getLogger("aiokafka")
+    log.addHandler(overheard)
     try:
         await client.start()
         yield client
     except (KafkaError, TimeoutError) as error:
         msg = (
-            f"no Kafka broker answers at {settings.broker} ({type(error).__name__}): "
-            "start one, or set ICU_BROKER=host:port"
+            f"no Kafka broker answers at {settings.broker}: "
+            f"{overheard.last or type(error).__name__}. Start one, or see ICU_BROKER "
+            "and, behind TLS or a password, ICU_TLS_CA and ICU_SASL_MECHANISM"
         )
         raise ConfigurationError(msg) from error
     finally:
+        log.removeHandler(overheard)
         await client.close()
 
 

@@ -25,23 +25,23 @@ def unavailable(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def _kafka(nodes: int) -> Kafka:
+def _kafka(nodes: int = 1, *, secure: bool = False) -> Kafka:
     if reason := why_unavailable():
         unavailable(reason)
-    return Kafka(nodes)
+    return Kafka(nodes, secure=secure)
 
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[Kafka]:
     """One Kafka for all tests: leave it as it is and take `kafka.settings()`."""
-    with _kafka(1) as running:
+    with _kafka() as running:
         yield running
 
 
 @pytest.fixture
 def own_kafka() -> Iterator[Kafka]:
     """A Kafka for one test, which may stop, kill or freeze it (5 s to start)."""
-    with _kafka(1) as running:
+    with _kafka() as running:
         yield running
 
 
@@ -49,6 +49,13 @@ def own_kafka() -> Iterator[Kafka]:
 def kafka_cluster() -> Iterator[Kafka]:
     """Three nodes for one test, each of which it may stop, kill or freeze."""
     with _kafka(3) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def secure_kafka() -> Iterator[Kafka]:
+    """A Kafka whose settings have TLS, a name and a password."""
+    with _kafka(secure=True) as running:
         yield running
 
 

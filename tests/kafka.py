@@ -67,6 +67,20 @@ num.io.threads=4
 log.cleaner.dedupe.buffer.size=16777216
 """
 
+# A second listener, as on a real cluster: TLS, and a name and a password.
+_SECURE = """
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port},SASL_SSL://127.0.0.1:{secure_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secure_port}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
+ssl.keystore.type=PKCS12
+ssl.keystore.location={store}
+ssl.keystore.password={password}
+"""
+_USER = "icu"
+_PASSWORD = "of-the-tests"
+
 _LOGGING = """
 status = error
 appender.out.type = Console
@@ -229,14 +243,15 @@ class Node:
 class Kafka:
     """A Kafka cluster of one or more nodes; use it as a context manager.
 
-    With three nodes and more, topics have three replicas of which two must answer.
+    With three nodes and more, topics have three replicas of which two must answer. A
+    secure one (of one node) gives settings with TLS and a password.
 
     Attributes:
         bootstrap: `host:port` of every node, separated by commas.
         nodes: The nodes, each of which can be stopped, killed and frozen by itself.
     """
 
-    def __init__(self, nodes: int = 1) -> None:
+    def __init__(self, nodes: int = 1, *, secure: bool = False) -> None:
         # ignore_cleanup_errors: a killed node's last file may appear meanwhile.
         self._scratch = tempfile.TemporaryDirectory(
             prefix="icu-kafka-", ignore_cleanup_errors=True
@@ -250,6 +265,26 @@ class Kafka:
         )
         self.bootstrap = ",".join(f"127.0.0.1:{port}" for port in brokers)
         cluster_id = uuid.uuid4().hex[:22]
+        self._secure: dict[str, object] = {}
+        more = ""
+        if secure:
+            secure_port = free_port()
+            store, authority = _certificate(self._directory)
+            self._secure = {
+                "broker": f"127.0.0.1:{secure_port}",
+                "tls_ca": authority,
+                "sasl_mechanism": "PLAIN",
+                "sasl_username": _USER,
+                "sasl_password": _PASSWORD,
+            }
+            more = _SECURE.format(
+                port=brokers[0],
+                controller_port=controllers[0],
+                secure_port=secure_port,
+                user=_USER,
+                password=_PASSWORD,
+                store=store,
+            )
         self.nodes = [
             Node(
                 self._directory / f"node-{n}",
@@ -261,7 +296,8 @@ class Kafka:
                     data=self._directory / f"node-{n}" / "data",
                     replication=self._replication,
                     min_insync=2 if self._replication == 3 else 1,
-                ),
+                )
+                + more,
                 cluster_id,
             )
             for n in range(1, nodes + 1)
@@ -354,7 +390,7 @@ class Kafka:
             "web_port": web_port,
             "ward_port": ward_port,
         }
-        made = Settings(_env_file=None, **(fields | overrides))
+        made = Settings(_env_file=None, **(fields | self._secure | overrides))
         if create:
             # In a thread: this is called inside of running event loops, too.
             with ThreadPoolExecutor(1) as pool:
@@ -365,6 +401,18 @@ class Kafka:
     def env(settings: Settings) -> dict[str, str]:
         """The whole environment of a subprocess that is to have these settings."""
         return environment(settings)
+
+
+def _certificate(directory: Path) -> tuple[Path, Path]:
+    """A key store of a server at 127.0.0.1, and the certificate that it is known by."""
+    store, authority = directory / "server.p12", directory / "server.pem"
+    common = ["-keystore", str(store), "-storepass", _PASSWORD, "-alias", "server"]
+    make = ["-genkeypair", "-keyalg", "RSA", "-storetype", "PKCS12", *common]
+    name = ["-dname", "CN=127.0.0.1", "-ext", "SAN=ip:127.0.0.1", "-validity", "2"]
+    show = ["-exportcert", "-rfc", *common, "-file", str(authority)]
+    for arguments in ([*make, *name], show):
+        subprocess.run(["keytool", *arguments], check=True, capture_output=True)
+    return store, authority
 
 
 def _silent(_: object) -> None:
