@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from icu_stream import __version__, bus, settings
+from icu_stream import __version__, bus, observability, settings
 from icu_stream.contracts import schema
 from icu_stream.errors import ConfigurationError, IcuStreamError
 
@@ -87,6 +87,196 @@ def write_schema(
     for name, text in texts.items():
         (directory / name).write_text(text)
     typer.echo(f"wrote {', '.join(texts)} to {directory}")
+
+
+@app.command()
+def ward(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port; 0 takes any free one. Default: ICU_WARD_PORT, else 8050.",
+            show_default=False,
+        ),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="Address to listen on. Default: ICU_WARD_HOST, else 127.0.0.1. "
+            "Put TLS in front of any other than this machine's own.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Show every bed live in the browser: numbers, alarms, what needs attention.
+
+    Prints one line with a link that signs in one browser, once, for 12 hours. When
+    ICU_WARD_TOKEN is set, that token is the link's and is not printed.
+
+    Reads vitals, alerts, scores and heartbeats from Kafka (ICU_BROKER) and writes
+    nothing. It may be started before the broker and the worker are there, and it
+    survives their restarts: the page says what is missing. Ends on Ctrl-C.
+
+    Secondary notification only. Use the bedside monitor.
+    """
+    # Dash takes a second to import, which no other command should wait for.
+    from icu_stream.ward import server  # noqa: PLC0415
+
+    given = {"ward_port": port, "ward_host": host}
+    chosen = settings.load().model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+    observability.configure(chosen)
+    asyncio.run(server.run(chosen, say=typer.echo))
+
+
+@app.command("demo")
+def show_demo(
+    beds: Annotated[
+        int,
+        typer.Option(min=1, max=200, help="Simulated beds; of a replay, its patients."),
+    ] = 16,
+    replay: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="A recording instead of simulated patients."),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.1, help="Measured seconds a second.")
+    ] = 1.0,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1024,
+            max=65535,
+            help="Of the page. Default: 8050, or any free one when 8050 is taken.",
+            show_default=False,
+        ),
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
+    ] = False,
+) -> None:
+    """Run everything on this machine: broker, worker, patients and ward view.
+
+    Needs nothing but Python: no Kafka, no Java, no network. Prints one link, which signs
+    in one browser once; Ctrl-C ends everything. The broker is an embedded one that keeps
+    nothing: what it lacks beside Apache Kafka is said in docs/guide.md.
+    """
+    # Its web client takes 0.1 s to import.
+    from icu_stream import demo  # noqa: PLC0415
+
+    options = demo.Options(beds, replay, speed, port, browser)
+    asyncio.run(demo.run(options, say=typer.echo))
+
+
+@app.command()
+def simulate(
+    beds: Annotated[int, typer.Option(min=1, max=30_000, help="How many.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same ward.")] = 1,
+    story: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME@BED@SECONDS",
+            help="One story, such as asystole@7@30; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    stories: Annotated[
+        str | None,
+        typer.Option(
+            metavar="loop|all|none|FILE",
+            help="loop: two minutes, over and over; all: each at some bed; or a file "
+            "with one NAME@BED@SECONDS a line. Default: loop, or none with --story.",
+            show_default=False,
+        ),
+    ] = None,
+    period: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Seconds after which stories begin anew.", show_default=False
+        ),
+    ] = None,
+    duration: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Measured seconds. Default: for ever.", show_default=False
+        ),
+    ] = None,
+    start: Annotated[str, typer.Option(help="now, or an ISO moment.")] = "now",
+    speed: Annotated[
+        str, typer.Option(help="Measured seconds a second, or max.")
+    ] = "1",
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for the alarms that must come, one JSON line a story.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Counts as JSON.")] = False,
+) -> None:
+    """Send the vital signs of a simulated ward, one message a bed and second.
+
+    Stories, their alarms and the format of the truth are in docs/sources.md. Ctrl-C ends
+    it: what was sent is confirmed first.
+    """
+    # numpy and rich take half a second to import.
+    from icu_stream.sources import commands  # noqa: PLC0415
+
+    code = commands.simulate(
+        beds=beds,
+        seed=seed,
+        story=story or [],
+        stories=stories,
+        duration_s=duration,
+        start=start,
+        speed=speed,
+        truth=truth,
+        period_s=period,
+        as_json=as_json,
+        say=typer.echo,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def replay(
+    path: Annotated[Path, typer.Argument(help="A recording: a file or a directory.")],
+    speed: Annotated[
+        str, typer.Option(help="Measured seconds a second, or max.")
+    ] = "1",
+    start: Annotated[
+        str,
+        typer.Option(help="Time of the first message: now, original or an ISO moment."),
+    ] = "now",
+    patients: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only the first so many.", show_default=False),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where this replay was stopped.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Counts as JSON.")] = False,
+) -> None:
+    """Send a recording of real patients, merged by time, at any speed.
+
+    Reads WFDB numerics, PhysioNet 2012, the eICU demo and CSV: docs/sources.md. Ctrl-C
+    stops it so that --resume goes on exactly there.
+    """
+    # numpy and rich take half a second to import.
+    from icu_stream.sources import commands  # noqa: PLC0415
+
+    code = commands.replay_recording(
+        path=path,
+        speed=speed,
+        start=start,
+        patients=patients,
+        resume=resume,
+        as_json=as_json,
+        say=typer.echo,
+    )
+    raise typer.Exit(code)
 
 
 def main() -> None:
