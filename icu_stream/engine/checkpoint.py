@@ -158,8 +158,10 @@ class Checkpointer:
         number = part.tp.partition
         table = self._app.state_table
         topic = table.changelog_topic_name
-        messages: list[tuple[bytes, bytes, Headers]] = [
-            (key, value, []) for key, value in pieces.items()
+        # An empty piece is one that is gone.
+        rows = {key: value or None for key, value in pieces.items()}
+        messages: list[tuple[bytes, bytes | None, Headers]] = [
+            (key, value, []) for key, value in rows.items()
         ]
         fence = self._fences.get(number) if pieces else None
         if fence is not None:
@@ -175,12 +177,12 @@ class Checkpointer:
                 if not isinstance(error, ProducerFenced):
                     await self._renew(number)
                 raise
-            write(table, number, pieces, max(ack.result().offset for ack in acks))
+            write(table, number, rows, max(ack.result().offset for ack in acks))
             return
         if pieces:
             acks = await send(self._app.outlet, topic, number, messages)
             await asyncio.wait(acks)
-            write(table, number, pieces, max(ack.result().offset for ack in acks))
+            write(table, number, rows, max(ack.result().offset for ack in acks))
         await self._app.commit_through({part.tp: pos + 1})
 
     async def _renew(self, number: int) -> None:

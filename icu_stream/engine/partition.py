@@ -44,7 +44,7 @@ class Codec(NamedTuple, Generic[P]):
 
     Attributes:
         new: A patient that is seen for the first time.
-        save: The pieces that changed since the last call.
+        save: The pieces that changed since the last call; an empty one is gone.
         restore: The patient from all of its pieces; StateError when that cannot be.
     """
 

@@ -112,7 +112,7 @@ async def found(settings: Settings) -> Outcome:
     pieces: dict[tuple[str, bytes], bytes] = {}
     for record in await read(settings, topics.changelog(settings.app_id)):
         owner, _, piece = record.key.partition(SEPARATOR)
-        pieces[owner.decode(), piece] = record.value
+        pieces[owner.decode(), piece] = record.value or b""
     return Outcome(alerts, {letter.key for letter in letters}, pieces)
 
 
