@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import typer
 
+from icu_stream import settings
 from icu_stream.cli import app
+from icu_stream.engine.checkpoint import Exit
 from tests.kafka import ROOT
 
 
@@ -85,3 +87,18 @@ def test_every_file_of_the_project_named_as_code_exists(document: Path):
     missing = [p for p in PATH.findall(document.read_text()) if not (ROOT / p).exists()]
 
     assert missing == []
+
+
+def test_the_documented_settings_are_those_of_the_code():
+    text = (ROOT / "docs" / "guide.md").read_text()
+
+    assert settings.table() in text, f"want:\n{settings.table()}"
+
+
+def test_the_documented_exit_codes_are_those_of_the_worker():
+    section = (ROOT / "docs" / "guide.md").read_text().split("### 3. Workers")[1]
+    documented = {
+        int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)
+    }
+
+    assert documented == {0} | {int(code) for code in Exit}
