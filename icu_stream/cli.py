@@ -15,14 +15,17 @@ from icu_stream.errors import ConfigurationError, IcuStreamError
 
 app = typer.Typer(
     name="icu-stream",
-    help="Watch every vital sign of every bed: few, well-explained alarms. "
-    "Secondary notification only, not a medical device. "
-    "The stream worker is started with: faust -A icu_stream.app worker",
+    help="Watch every vital sign of every bed: few, well-explained alarms.\n\n"
+    "To see it: icu-stream demo. On a Kafka: icu-stream topics create, then the worker "
+    "(faust -A icu_stream.app worker), icu-stream ward, and a source of vitals. Settings "
+    "are environment variables, ICU_BROKER=host:port first of all.\n\n"
+    "Secondary notification only, not a medical device.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 topics_app = typer.Typer(help="The Kafka topics.", no_args_is_help=True)
-app.add_typer(topics_app, name="topics")
+app.add_typer(topics_app, name="topics", rich_help_panel="Tools")
 
 
 def _version(wanted: bool) -> None:
@@ -43,53 +46,64 @@ def _root(
     """Options of every command."""
 
 
+@app.command("demo", rich_help_panel="Start here")
+def show_demo(
+    beds: Annotated[
+        int,
+        typer.Option(min=1, max=200, help="Simulated beds; of a replay, its patients."),
+    ] = 16,
+    replay: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="A recording instead of simulated patients."),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.1, help="Measured seconds a second.")
+    ] = 1.0,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1024,
+            max=65535,
+            help="Of the page. Default: 8050, or any free one when 8050 is taken.",
+            show_default=False,
+        ),
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
+    ] = False,
+) -> None:
+    """Run everything on this machine: broker, worker, patients and ward view.
+
+    Needs nothing but Python: no Kafka, no Java, no network. Prints one link, which signs
+    in one browser once; Ctrl-C ends everything. The broker is an embedded one that keeps
+    nothing: what it lacks beside Apache Kafka is said in docs/guide.md.
+    """
+    # Its web client takes 0.1 s to import.
+    from icu_stream import demo  # noqa: PLC0415
+
+    options = demo.Options(beds, replay, speed, port, browser)
+    asyncio.run(demo.run(options, say=typer.echo))
+
+
 @topics_app.command("create")
 def topics_create() -> None:
-    """Make the topics that are missing, with the right number of partitions."""
+    """Make the topics that are missing, with the right number of partitions.
+
+    Reads ICU_BROKER, ICU_TOPIC_PREFIX, ICU_APP_ID, ICU_PARTITIONS and ICU_REPLICATION. What
+    exists is left as it is; a wrong number of partitions is an error.
+    """
     made = asyncio.run(bus.create_topics(settings.load()))
     typer.echo("\n".join(f"made {name}" for name in made) or "all topics are there")
 
 
 @topics_app.command("check")
 def topics_check() -> None:
-    """Say whether every topic is there as it must be."""
+    """Say whether every topic is there as it must be: exit code 0, or 1 with what is not."""
     asyncio.run(bus.check_topics(settings.load()))
     typer.echo("all topics are there")
 
 
-@app.command("schema")
-def write_schema(
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            help="Directory to write to [default: the package's own].",
-            show_default=False,
-        ),
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; say what differs.")
-    ] = False,
-) -> None:
-    """Write JSON Schema of every message, and one AsyncAPI document."""
-    directory = output or Path(schema.__file__).with_name("schemas")
-    texts = schema.documents()
-    if check:
-        paths = [directory / name for name in texts]
-        stale = [
-            p.name for p in paths if not p.is_file() or p.read_text() != texts[p.name]
-        ]
-        if stale:
-            msg = f"{', '.join(stale)} in {directory}: not as the code says; run: icu-stream schema"
-            raise ConfigurationError(msg)
-        typer.echo(f"{len(texts)} files in {directory} are as the code says")
-        return
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        (directory / name).write_text(text)
-    typer.echo(f"wrote {', '.join(texts)} to {directory}")
-
-
-@app.command()
+@app.command(rich_help_panel="Processes")
 def ward(
     port: Annotated[
         int | None,
@@ -131,46 +145,7 @@ def ward(
     asyncio.run(server.run(chosen, say=typer.echo))
 
 
-@app.command("demo")
-def show_demo(
-    beds: Annotated[
-        int,
-        typer.Option(min=1, max=200, help="Simulated beds; of a replay, its patients."),
-    ] = 16,
-    replay: Annotated[
-        Path | None,
-        typer.Option(exists=True, help="A recording instead of simulated patients."),
-    ] = None,
-    speed: Annotated[
-        float, typer.Option(min=0.1, help="Measured seconds a second.")
-    ] = 1.0,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            min=1024,
-            max=65535,
-            help="Of the page. Default: 8050, or any free one when 8050 is taken.",
-            show_default=False,
-        ),
-    ] = None,
-    browser: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
-    ] = False,
-) -> None:
-    """Run everything on this machine: broker, worker, patients and ward view.
-
-    Needs nothing but Python: no Kafka, no Java, no network. Prints one link, which signs
-    in one browser once; Ctrl-C ends everything. The broker is an embedded one that keeps
-    nothing: what it lacks beside Apache Kafka is said in docs/guide.md.
-    """
-    # Its web client takes 0.1 s to import.
-    from icu_stream import demo  # noqa: PLC0415
-
-    options = demo.Options(beds, replay, speed, port, browser)
-    asyncio.run(demo.run(options, say=typer.echo))
-
-
-@app.command()
+@app.command(rich_help_panel="Sources of vitals")
 def simulate(
     beds: Annotated[int, typer.Option(min=1, max=30_000, help="How many.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="The same seed, the same ward.")] = 1,
@@ -240,7 +215,7 @@ def simulate(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(rich_help_panel="Sources of vitals")
 def replay(
     path: Annotated[Path, typer.Argument(help="A recording: a file or a directory.")],
     speed: Annotated[
@@ -279,10 +254,45 @@ def replay(
     raise typer.Exit(code)
 
 
+@app.command("schema", rich_help_panel="Tools")
+def write_schema(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory to write to [default: the package's own].",
+            show_default=False,
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; say what differs.")
+    ] = False,
+) -> None:
+    """Write JSON Schema of every message, and one AsyncAPI document.
+
+    Topics, keys and headers are explained in docs/messages.md.
+    """
+    directory = output or Path(schema.__file__).with_name("schemas")
+    texts = schema.documents()
+    if check:
+        paths = [directory / name for name in texts]
+        stale = [
+            p.name for p in paths if not p.is_file() or p.read_text() != texts[p.name]
+        ]
+        if stale:
+            msg = f"{', '.join(stale)} in {directory}: not as the code says; run: icu-stream schema"
+            raise ConfigurationError(msg)
+        typer.echo(f"{len(texts)} files in {directory} are as the code says")
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (directory / name).write_text(text)
+    typer.echo(f"wrote {', '.join(texts)} to {directory}")
+
+
 def main() -> None:
     """Run a command; what goes wrong is one line on stderr and exit code 1."""
     try:
-        app()
+        app(prog_name="icu-stream")
     except IcuStreamError as error:
         typer.secho(f"icu-stream: {error}", err=True, fg="red")
         sys.exit(1)
