@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from icu_stream import settings
+from icu_stream import observability, settings
 from icu_stream.errors import ConfigurationError
 from icu_stream.sources import pace, progress, replay, simulator
 from icu_stream.sources.beds import Ward
@@ -134,6 +134,7 @@ def _run(
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, end, number)
+        observability.configure(settings.load())
         with progress.drawn(title) as tell:
             return await run(stop, tell)
 

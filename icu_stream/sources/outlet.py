@@ -3,19 +3,32 @@
 A batch costs one future, a message none: that is what makes 100,000 messages/s possible.
 Batches of one partition leave in the order in which they were filled, so a patient's
 messages keep their order.
+
+While the broker does not answer, a source waits: the producer tries again for ever and
+Kafka knows what it has already taken, so nothing is lost or doubled by an outage. Only
+who stops the source in the middle of an outage leaves without knowing what became of the
+batches on their way.
 """
 
 import asyncio
 
+from typing import Any
+
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from icu_stream import bus
 from icu_stream.contracts import topics
 from icu_stream.contracts.envelope import Headers
 from icu_stream.errors import ConfigurationError
+from icu_stream.observability import log
 from icu_stream.settings import Settings
+
+
+# A source that is told to stop waits so long for the broker (ours: longer than a broker
+# that answers takes, shorter than a person's patience).
+PATIENCE_S = 3.0
 
 
 class Outlet:
@@ -29,10 +42,13 @@ class Outlet:
             partition they are the first ones: nothing is confirmed past a failure.
     """
 
-    def __init__(self, settings: Settings, headers: Headers) -> None:
+    def __init__(
+        self, settings: Settings, headers: Headers, stop: asyncio.Event
+    ) -> None:
         self.acknowledged = [0] * settings.partitions
         self._settings = settings
         self._headers = headers
+        self._stop = stop
         self._topic = settings.topic_prefix + topics.VITALS.name
         self._producer: AIOKafkaProducer | None = None
         self._where: dict[bytes, int] = {}
@@ -50,13 +66,23 @@ class Outlet:
             await producer.start()
         except KafkaError as error:
             await producer.stop()
-            raise self._unreachable(error) from error
+            raise self._refused(error) from error
         self._producer = producer
+        self._stopped = asyncio.create_task(self._stop.wait())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._producer is not None:
-            await self._producer.stop()
+        self._stopped.cancel()
+        producer = self._running
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await producer.stop()
+        except TimeoutError:
+            # stop() waits for batches that the broker will not confirm any more, and has
+            # no way to give up: end its task, and what that waits for.
+            ending = asyncio.ensure_future(producer._sender.close())  # noqa: SLF001
+            await producer.client.close()
+            await asyncio.wait({ending}, timeout=PATIENCE_S)
 
     def partition(self, key: bytes) -> int:
         """The partition of a patient."""
@@ -84,46 +110,48 @@ class Outlet:
         batch.append(timestamp=None, key=key, value=value, headers=self._headers)
 
     async def send(self, *, part_filled: bool = True) -> None:
-        """Hand batches to the producer; waits while there is no room.
+        """Hand batches to the producer; waits while there is no room, until stopped.
 
         Args:
             part_filled: Also those that are not full yet.
 
         Raises:
-            ConfigurationError: The broker does not take them.
+            ConfigurationError: The broker refuses them.
         """
         if part_filled:
             for partition, batch in enumerate(self._open):
                 if batch is not None:
                     self._full.append((partition, batch))
                     self._open[partition] = None
-        leaving, self._full = self._full, []
-        try:
-            for partition, batch in leaving:
-                count = batch.record_count()
-                future = await self._running.send_batch(
-                    batch, self._topic, partition=partition
-                )
-                self._watch(future, partition, count)
-        except KafkaError as error:
-            raise self._unreachable(error) from error
+        while self._full:
+            partition, batch = self._full[0]
+            if not await self._hand_over(partition, batch):
+                return
+            del self._full[0]
         self._raise_failure()
 
-    async def drain(self) -> None:
+    async def drain(self) -> bool:
         """Send everything and wait until the broker has confirmed it.
 
+        Returns:
+            False when it was stopped and the broker did not confirm all of it.
+
         Raises:
-            ConfigurationError: The broker did not confirm all of it.
+            ConfigurationError: The broker refuses it.
         """
         await self.send()
         await self.settle()
         self._raise_failure()
+        return not (self._full or self._travelling)
 
     async def settle(self) -> None:
-        """Wait until what was sent is confirmed or has failed; raises nothing."""
+        """Wait for what was sent to be confirmed or refused; raises nothing."""
+        while self._travelling and not self._stop.is_set():
+            awaited: set[asyncio.Future[Any]] = {*self._travelling, self._stopped}
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
         if self._travelling:
-            await asyncio.wait(self._travelling)
-            await asyncio.sleep(0)  # lets the callbacks of the last futures run
+            await asyncio.wait(self._travelling, timeout=PATIENCE_S)
+        await asyncio.sleep(0)  # lets the callbacks of the last futures run
 
     @property
     def _running(self) -> AIOKafkaProducer:
@@ -131,6 +159,34 @@ class Outlet:
             msg = "an outlet is used inside of `async with`"
             raise RuntimeError(msg)
         return self._producer
+
+    async def _hand_over(self, partition: int, batch: BatchBuilder) -> bool:
+        """Give a batch to the producer; False when it has no room and we are stopped."""
+        count = batch.record_count()
+        while True:
+            handing = asyncio.ensure_future(
+                self._running.send_batch(batch, self._topic, partition=partition)
+            )
+            await asyncio.wait(
+                {handing, self._stopped}, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not handing.done():
+                await asyncio.wait({handing}, timeout=PATIENCE_S)
+            if not handing.done():
+                # Nothing was taken yet: the producer takes a batch without waiting
+                # once there is room.
+                handing.cancel()
+                await asyncio.wait({handing})
+                return False
+            try:
+                self._watch(handing.result(), partition, count)
+            except KafkaTimeoutError:
+                # No room for REQUEST_TIMEOUT_MS: an outage, which is waited out.
+                log.warning("kafka_does_not_answer", broker=self._settings.broker)
+                continue
+            except KafkaError as error:
+                raise self._refused(error) from error
+            return True
 
     def _watch(
         self, future: "asyncio.Future[object]", partition: int, count: int
@@ -150,10 +206,10 @@ class Outlet:
     def _raise_failure(self) -> None:
         for error in self._failed:
             if error is not None:
-                raise self._unreachable(error) from error
+                raise self._refused(error) from error
 
-    def _unreachable(self, error: BaseException) -> ConfigurationError:
+    def _refused(self, error: BaseException) -> ConfigurationError:
         return ConfigurationError(
             f"Kafka at {self._settings.broker} does not take {self._topic} "
-            f"({type(error).__name__}: {error}); see ICU_BROKER and start the broker"
+            f"({type(error).__name__}: {error}); see ICU_BROKER and the broker's log"
         )

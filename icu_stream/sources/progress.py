@@ -54,14 +54,16 @@ def utc(time_ms: int) -> str:
 
 @contextlib.contextmanager
 def drawn(title: str) -> Iterator[Tell]:
-    """Draw a line on stderr while the block runs: messages, rate, measurement time."""
+    """Draw messages, rate and measurement time on stderr, if a person watches it."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         TextColumn("{task.fields[told]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task(title, total=None, told="")
         last_s, last_messages = clock.monotonic_s(), 0
         rate = 0.0

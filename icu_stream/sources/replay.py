@@ -105,7 +105,7 @@ async def run(
     live = start == "now" and speed == 1
     counts = Counts(earlier=sum(earlier))
     vitals = read(path, start_ms=start_ms, patients=patients)
-    async with Outlet(settings, pace.headers(live, speed)) as outlet:
+    async with Outlet(settings, pace.headers(live, speed), stop) as outlet:
         vitals = _not_yet_sent(vitals, outlet, earlier)
         first = next(vitals, None)
         if first is None:
@@ -170,8 +170,7 @@ async def _send(
         counts.values += len(sample.values)
         counts.patients = len(patients)
         counts.measured_ms = sample.time
-    await outlet.drain()
-    return True
+    return await outlet.drain()
 
 
 def _not_yet_sent(

@@ -189,7 +189,7 @@ async def run(
     began_s = clock.monotonic_s()
     live = ward.start_ms is None and speed == 1
     counts = Counts(patients=ward.beds)
-    async with Outlet(settings, pace.headers(live, speed)) as outlet:
+    async with Outlet(settings, pace.headers(live, speed), stop) as outlet:
         if ward.start_ms is None:
             ward.start_ms = clock.now_ms()
         with _teller(ward, truth_file, until, live) as tell_truth:
@@ -201,7 +201,7 @@ async def run(
                 tell_truth(t)
                 await _send_second(ward, t, outlet, clocked, counts)
                 tell(counts)
-        await outlet.drain()
+        counts.finished = await outlet.drain() and counts.finished
         counts.messages = sum(outlet.acknowledged)
     counts.seconds = clock.monotonic_s() - began_s
     return counts
