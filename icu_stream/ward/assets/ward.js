@@ -1,0 +1,758 @@
+/* The ward: frames come in on one WebSocket and are drawn straight into the page.
+ *
+ * Dash owns the places #bar-live, #units, #attn and #ward; this file owns what is inside
+ * them. It draws from `rows` and nothing else, so a place that Dash makes anew is filled
+ * anew. Frames are described in icu_stream/ward/frames.py.
+ *
+ * Four rules keep a number on the screen honest:
+ *   1. The server decides what is fresh; a value that is not there is drawn as ---.
+ *   2. Without a frame for three seconds every value is hidden (watchdog.js).
+ *   3. A gap in the frames' numbers is mended by a snapshot, never guessed over.
+ *   4. A text that does not fit is replaced by a shorter one, never cut.
+ */
+"use strict";
+
+(() => {
+  // ---------------------------------------------------------------- constants
+
+  const PLACES = ["hr", "spo2", "bp", "rr", "temp"]; // order of a row's "v"
+  const LABELS = ["HR", "SpO₂", "BP", "RR", "Temp"];
+  const BP = 2;
+  const DECIMALS = [0, 0, 0, 0, 1];
+  const NOTHING = "---";
+  const MARKS = ["", "!", "!!", "!!!"]; // by priority
+  const LEVELS = ["", "low", "medium", "high"];
+  const HIGH = 3;
+
+  const FEED_MS = 10000; // no vitals for so long: the monitors, or Kafka, are silent
+  const RETRY_MS = [500, 1000, 2000, 5000];
+  const CONNECT_MS = 5000; // a connection that is not open by then is given up
+  const SIGN_IN = 4403; // close code: no session
+
+  const MAX_BEDS = { l: 16, m: 48, s: 110 }; // beds up to which a density serves
+  const UNITS_FROM = 49; // beds from which the units are offered one by one
+  const MAX_ROWS = 8; // of the list; the style says fewer on small screens
+
+  // Lines: colour, and the least span drawn (UI: auto-scaled noise misleads).
+  const LINES = {
+    hr: ["--hr", 20],
+    spo2: ["--spo2", 10],
+    rr: ["--rr", 10],
+    abp_mean: ["--bp", 20],
+  };
+  const POINTS = 120;
+  const NIGHT_FROM = 22;
+  const NIGHT_TO = 6;
+
+  // ---------------------------------------------------------------- state
+
+  const rows = new Map(); // id -> row, as the frames say
+  const tiles = new Map(); // id -> the elements of its tile
+  let status = { c: null, r: 0, off: 0 };
+  let newest = 0; // arrival of the newest vitals
+  let serverTime = 0; // of the last frame
+  let lost = true; // no values may be shown
+  let signedOut = false;
+  let everHeard = false;
+  let unit = decodeURIComponent(location.hash.replace(/^#unit=?/, ""));
+  let mounted = null; // the #ward that the tiles are in
+  let density = "l";
+  let fits = null; // measures of the mounted tiles
+  const announced = new Set(); // high alarms that were read out
+
+  // ---------------------------------------------------------------- small things
+
+  const collator = new Intl.Collator("en", { numeric: true });
+  const clock = new Intl.DateTimeFormat("en-GB", {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+  });
+  const hhmmss = (ms) => clock.format(ms);
+  const hhmm = (ms) => hhmmss(ms).slice(0, 5);
+  const byId = (id) => document.getElementById(id);
+
+  function make(tag, className, ...children) {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    element.append(...children);
+    return element;
+  }
+
+  /* Text nodes and classes are written only where they differ: 200 tiles a second. */
+  function write(node, text) {
+    if (node.data !== text) node.data = text;
+  }
+  function dress(element, className) {
+    if (element.className !== className) element.className = className;
+  }
+
+  const place = (row) => row.d[0];
+  const inOrder = (a, b) =>
+    collator.compare(place(a), place(b)) || collator.compare(a.d[1], b.d[1]);
+  const alarmsOf = (row) => row.al || [];
+  const isOpen = (alarm) => alarm.s !== "ack";
+  const shownRows = () =>
+    [...rows.values()].filter((row) => !unit || row.d[2] === unit).sort(inOrder);
+
+  // ---------------------------------------------------------------- the link
+
+  const watchdog = new Worker(assetUrl("watchdog.js"));
+  const waiting = new Map();
+  let socket = null;
+  let attempts = 0;
+  let number = -1; // of the last frame
+  let boot = null;
+
+  function assetUrl(name) {
+    return new URL(name, document.currentScript.src).href;
+  }
+
+  function wake(name, ms, then) {
+    waiting.set(name, then);
+    watchdog.postMessage({ wake: name, ms });
+  }
+
+  watchdog.onmessage = ({ data }) => {
+    if (data === "lost") lose();
+    else if (waiting.has(data.woke)) {
+      const then = waiting.get(data.woke);
+      waiting.delete(data.woke);
+      then();
+    }
+  };
+
+  function connect() {
+    const scheme = location.protocol === "https:" ? "wss://" : "ws://";
+    const mine = new WebSocket(scheme + location.host + "/live");
+    socket = mine;
+    number = -1;
+    mine.onmessage = (event) => hear(JSON.parse(event.data));
+    mine.onclose = (event) => {
+      signedOut = event.code === SIGN_IN;
+      reconnect();
+    };
+    wake("connected", CONNECT_MS, () => {
+      if (socket === mine && mine.readyState === WebSocket.CONNECTING) reconnect();
+    });
+  }
+
+  /* Leave the socket, which may take minutes to notice that it is dead, and try anew. */
+  function reconnect() {
+    if (socket) {
+      socket.onmessage = socket.onclose = null;
+      socket.close();
+      socket = null;
+    }
+    const ms = RETRY_MS[Math.min(attempts, RETRY_MS.length - 1)];
+    attempts += 1;
+    wake("retry", ms, connect);
+  }
+
+  function hear(frame) {
+    const isSnapshot = frame.k === "snap";
+    if (!isSnapshot && (frame.q !== number + 1 || frame.boot !== boot)) {
+      reconnect(); // a frame is missing: only a snapshot says what was in it
+      return;
+    }
+    attempts = 0;
+    everHeard = true;
+    signedOut = false;
+    watchdog.postMessage("heard");
+    ({ q: number, boot, t: serverTime, w: newest } = frame);
+    if (frame.st) status = frame.st;
+    if (isSnapshot) rows.clear();
+    for (const id of frame.x || []) rows.delete(id);
+    for (const change of frame.b || []) take(change);
+
+    const wasLost = lost;
+    lost = false;
+    if (isSnapshot || wasLost || frame.x || !mounted) drawAll();
+    else draw(frame.b || []);
+    document.documentElement.dataset.frame = number;
+  }
+
+  function take({ p, ...change }) {
+    const row = rows.get(change.i) || {};
+    rows.set(change.i, Object.assign(row, change));
+    if (p !== undefined && row.g) {
+      row.g.y.push(p);
+      if (row.g.y.length > POINTS) row.g.y.shift();
+      row.g.drawn = false;
+    }
+  }
+
+  function lose() {
+    lost = true;
+    drawAll();
+    reconnect();
+  }
+
+  // ---------------------------------------------------------------- what is drawn
+
+  function drawAll() {
+    mount();
+    for (const id of tiles.keys()) drawTile(rows.get(id));
+    drawAround();
+  }
+
+  function draw(changes) {
+    const isNew = changes.some((change) => change.d);
+    if (isNew) return drawAll();
+    for (const change of changes) if (tiles.has(change.i)) drawTile(rows.get(change.i));
+    const isAlarm = changes.some((change) => change.al || "n" in change);
+    drawAround(isAlarm);
+  }
+
+  function drawAround(isAlarm = true) {
+    drawBar();
+    if (isAlarm) {
+      drawUnits();
+      drawList();
+      announce();
+    }
+    flashTogether();
+  }
+
+  // ---------------------------------------------------------------- bar
+
+  function message() {
+    if (lost && signedOut)
+      return ["alert", "SIGNED OUT — values hidden. Sign in again. Use bedside monitors."];
+    if (lost && everHeard)
+      return ["alert", "CONNECTION LOST — values hidden. Use bedside monitors."];
+    if (lost) return ["", "Connecting …"];
+    if (!status.r && status.c !== null) return ["", "Reading what happened before …"];
+    if (serverTime - newest > FEED_MS)
+      return ["alert", "NO DATA FROM MONITORS. Use bedside monitors."];
+    if (status.off)
+      return [
+        "alert",
+        `ALARMS NOT RUNNING for ${count(status.off, "patient")}. Use bedside monitors.`,
+      ];
+    if (serverTime < status.c)
+      return ["note", `Still collecting alarms: complete at ${hhmmss(status.c)}`];
+    return ["quiet", `Alarms complete at ${hhmmss(status.c)}`];
+  }
+
+  const count = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+
+  function tally(list) {
+    const open = [0, 0, 0, 0]; // [acknowledged, low, medium, high]
+    for (const row of list)
+      for (const alarm of alarmsOf(row)) open[isOpen(alarm) ? alarm.p : 0] += 1;
+    return open;
+  }
+
+  function drawBar() {
+    const bar = byId("bar-live");
+    if (!bar) return;
+    const [kind, text] = message();
+    dress(document.body, lost ? "lost" : kind === "alert" ? "nofeed" : "");
+    const open = lost ? [0, 0, 0, 0] : tally(rows.values());
+    const beds = [...rows.values()].length;
+    const now = lost || !serverTime ? "" : hhmmss(serverTime);
+    const key = [kind, text, open, beds, now].join("|");
+    if (bar.dataset.key === key) return;
+    bar.dataset.key = key;
+    const parts = lost
+      ? []
+      : [
+          chip("high", `!!! ${open[3]}`, open[3], "high"),
+          chip("medium", `!! ${open[2]}`, open[2], "medium"),
+          chip("low", `! ${open[1]}`, open[1], "low"),
+          chip("acked", `✓ ${open[0]}`, open[0], "acknowledged"),
+          make("span", "beds", count(beds, "bed")),
+        ];
+    bar.replaceChildren(
+      make("div", "counts", ...parts),
+      make("div", `message ${kind}`, text),
+      make("time", "", now),
+    );
+  }
+
+  function chip(className, text, n, word) {
+    const element = make("span", n ? `chip ${className}` : "chip none", text);
+    element.setAttribute("aria-label", `${n} ${word}`);
+    element.setAttribute("role", "img");
+    return element;
+  }
+
+  // ---------------------------------------------------------------- units
+
+  function drawUnits() {
+    const box = byId("units");
+    if (!box) return;
+    const names = [...new Set([...rows.values()].map((row) => row.d[2]))].sort(
+      collator.compare,
+    );
+    const isOffered = unit || (rows.size >= UNITS_FROM && names.length > 1);
+    const tabs = isOffered ? ["", ...names] : [];
+    const texts = tabs.map((name) => {
+      const list = [...rows.values()].filter((row) => !name || row.d[2] === name);
+      const open = tally(list);
+      const worst = [3, 2, 1].find((p) => open[p]);
+      const alarms = worst && !lost ? ` ${MARKS[worst]} ${open[worst]}` : "";
+      return [name || "All", alarms, worst || 0, list.length];
+    });
+    const key = JSON.stringify([unit, texts]);
+    if (box.dataset.key === key) return;
+    box.dataset.key = key;
+    box.replaceChildren(
+      ...texts.map(([name, alarms, worst, beds], i) => {
+        const button = make("button", "", make("b", "", name), ` ${beds}`);
+        if (alarms) button.append(make("span", LEVELS[worst], alarms));
+        button.type = "button";
+        button.setAttribute("aria-pressed", String(tabs[i] === unit));
+        button.onclick = () => choose(tabs[i]);
+        return button;
+      }),
+    );
+  }
+
+  /* The unit is in the address, so that a screen keeps it when it is switched on again. */
+  function choose(name) {
+    unit = name;
+    const hash = name ? `#unit=${encodeURIComponent(name)}` : "";
+    history.replaceState(null, "", location.pathname + hash);
+    drawAll();
+  }
+
+  // ---------------------------------------------------------------- needs attention
+
+  function drawList() {
+    const box = byId("attn");
+    if (!box) return;
+    if (lost) return freeze(box);
+    const needy = shownRows()
+      .filter((row) => alarmsOf(row).length)
+      .sort(byNeed);
+    const key = JSON.stringify([
+      status.r,
+      unit,
+      needy.map((row) => [row.d, row.al]),
+      density,
+    ]);
+    if (box.dataset.key === key) return;
+    box.dataset.key = key;
+    const wanted = Number(getComputedStyle(box).getPropertyValue("--rows")) || MAX_ROWS;
+    const title = unit ? `Needs attention in ${unit}` : "Needs attention";
+    const list = make("div", "list", ...needy.slice(0, wanted).map(listRow));
+    list.setAttribute("role", "list");
+    const more = make("div", "more");
+    box.replaceChildren(make("h2", "", title), list, more);
+    if (!needy.length)
+      list.replaceWith(make("p", "none", status.r ? "No open alarms." : "…"));
+    const say = () => {
+      const left = needy.length - list.childElementCount;
+      more.textContent = left ? `+ ${count(left, "more bed")} with alarms` : "";
+    };
+    say();
+    // What does not fit is counted instead of being cut.
+    while (list.childElementCount > 1 && box.scrollHeight > box.clientHeight) {
+      list.lastElementChild.remove();
+      say();
+    }
+  }
+
+  /* Unacknowledged first, then priority, then the oldest, then who is getting worse. */
+  function byNeed(a, b) {
+    const [x, y] = [a.al[0], b.al[0]];
+    const rise = (row) => (row.n ? row.n[2] : 0);
+    return (
+      isOpen(y) - isOpen(x) ||
+      y.p - x.p ||
+      x.o - y.o ||
+      rise(b) - rise(a) ||
+      inOrder(a, b)
+    );
+  }
+
+  function listRow(row) {
+    const [first, ...others] = row.al;
+    const head = make("div", "head", make("b", "", place(row)));
+    if (row.d[1] !== place(row)) head.append(make("span", "who", row.d[1]));
+    if (others.length) head.append(make("span", "others", `+${others.length}`));
+    const word = first.w ? `${first.w}: ` : "";
+    const text = make("div", "text", `${MARKS[first.p]} ${word}${first.f}`);
+    const element = make("div", `row ${looks(first)}`, head, text);
+    element.append(make("small", "", fate(first)));
+    element.setAttribute("role", "listitem");
+    return element;
+  }
+
+  /* What became of an alarm since it began. */
+  function fate(alarm) {
+    const at = alarm.at ? ` ${hhmm(alarm.at)}` : "";
+    const parts = [];
+    if (alarm.s === "latched") parts.push(`ended${at}, not acknowledged`);
+    else parts.push(`since ${hhmm(alarm.o)}`);
+    if (alarm.s === "ack")
+      parts.push(`✓ acknowledged${at}${alarm.by ? ` by ${alarm.by[1]}` : ""}`);
+    if (alarm.x) parts.push(`not confirmed since ${hhmm(alarm.x)}`);
+    return parts.join(" · ");
+  }
+
+  function looks(alarm) {
+    const kind = alarm.k === "technical" ? " technical" : "";
+    return `${LEVELS[alarm.p]} ${alarm.s}${kind}${alarm.x ? " doubtful" : ""}`;
+  }
+
+  function freeze(box) {
+    const title = box.querySelector("h2");
+    if (title && serverTime) title.textContent = `Last known ${hhmmss(serverTime)}`;
+    delete box.dataset.key;
+  }
+
+  function announce() {
+    const live = byId("live-alarm");
+    if (!live || lost) return;
+    const now = new Set();
+    const fresh = [];
+    for (const row of rows.values())
+      for (const alarm of alarmsOf(row))
+        if (alarm.p === HIGH && isOpen(alarm)) {
+          now.add(alarm.i);
+          if (!announced.has(alarm.i)) fresh.push(`Bed ${place(row)}: ${alarm.f}`);
+        }
+    announced.clear();
+    for (const id of now) announced.add(id);
+    if (fresh.length) live.textContent = fresh.join(". ");
+  }
+
+  // ---------------------------------------------------------------- tiles
+
+  /* Make the tiles when there are other beds, another place or another density. */
+  function mount() {
+    const ward = byId("ward");
+    if (!ward) {
+      mounted = null;
+      tiles.clear();
+      return;
+    }
+    const list = shownRows();
+    const wanted = densityFor(list.length);
+    const key = [wanted, ...list.map((row) => [row.i, row.d, row.e])].join("|");
+    if (ward === mounted && ward.dataset.key === key) return;
+    mounted = ward;
+    density = wanted;
+    ward.dataset.key = key;
+    ward.dataset.density = density;
+    tiles.clear();
+    for (const row of list) tiles.set(row.i, makeTile(row));
+    if (list.length) ward.replaceChildren(...[...tiles.values()].map((t) => t.box));
+    else ward.replaceChildren(...placeholder());
+    fits = null;
+  }
+
+  function densityFor(n) {
+    if (matchMedia("(max-width: 1599px)").matches) return "m";
+    return n <= MAX_BEDS.l ? "l" : n <= MAX_BEDS.m ? "m" : n <= MAX_BEDS.s ? "s" : "xs";
+  }
+
+  /* Loading is shown as the shape of tiles, without a digit. */
+  function placeholder() {
+    if (everHeard && status.r && !lost)
+      return [make("p", "nobody", unit ? `No beds in ${unit}.` : "No beds assigned.")];
+    return Array.from({ length: 16 }, () => make("div", "tile skeleton"));
+  }
+
+  function makeTile(row) {
+    const text = () => document.createTextNode("");
+    const tile = {
+      bed: make("b", "", place(row)),
+      who: text(),
+      paused: text(),
+      news: text(),
+      strip: text(),
+      numbers: [],
+    };
+    const head = make("div", "hd", tile.bed);
+    if (row.d[1] !== place(row)) head.append(make("span", "who", tile.who));
+    head.append(make("span", "paused", tile.paused), make("span", "news", tile.news));
+    tile.alarm = make("div", "al", tile.strip);
+    const large = make("div", "large");
+    const others = make("div", "others");
+    PLACES.forEach((name, i) => {
+      const label = document.createTextNode(LABELS[i]);
+      const value = text();
+      const small = text();
+      const box = make(
+        "div",
+        `n ${name}`,
+        make("i", "", label),
+        make("span", "", value),
+        make("small", "", small),
+      );
+      tile.numbers.push({ box, label, value, small, name });
+      (i < BP ? large : others).append(box);
+    });
+    tile.canvas = make("canvas", "line");
+    tile.canvas.setAttribute("aria-hidden", "true");
+    tile.box = make("div", "tile", head, tile.alarm, large, others, tile.canvas);
+    tile.box.setAttribute("role", "listitem");
+    tile.box.dataset.bed = place(row);
+    tile.box.title = row.d[1] && row.d[1] !== place(row) ? `${place(row)}, ${row.d[1]}` : place(row);
+    return tile;
+  }
+
+  function drawTile(row) {
+    const tile = tiles.get(row.i);
+    if (row.e) {
+      dress(tile.box, "tile empty");
+      write(tile.strip, "Empty");
+      tile.box.setAttribute("aria-label", `Bed ${place(row)}, empty`);
+      return;
+    }
+    const alarms = lost ? [] : alarmsOf(row);
+    const first = alarms[0];
+    dress(tile.box, first ? `tile ${looks(first)}` : "tile");
+    PLACES.forEach((_, i) => drawNumber(tile.numbers[i], i, row, first));
+    write(tile.paused, row.z && !lost ? "⏸ paused" : "");
+    drawHead(tile, row);
+    write(tile.strip, first ? fitting(stripTexts(first, alarms.length - 1)) : "");
+    drawLine(tile, row);
+    describe(tile, row, first);
+  }
+
+  function drawNumber(number, i, row, first) {
+    const value = lost || !row.v ? null : row.v[i];
+    const isSuspect = value !== null && row.u.includes(i);
+    dress(
+      number.box,
+      `n ${number.name}${value === null ? " stale" : ""}${first && first.g === i ? " inal" : ""}`,
+    );
+    if (i === BP) {
+      const mean = value && value[2] !== null ? `(${value[2]})` : "";
+      const hasBoth = value && value[0] !== null && value[1] !== null;
+      write(number.value, !value ? NOTHING : hasBoth ? `${value[0]}/${value[1]}` : mean);
+      write(number.small, (isSuspect ? "?" : "") + (hasBoth && density === "l" ? ` ${mean}` : ""));
+      write(number.label, value && value[3] !== null ? `NIBP ${hhmm(value[3])}` : "BP");
+      return;
+    }
+    write(number.value, value === null ? NOTHING : value.toFixed(DECIMALS[i]));
+    write(number.small, isSuspect ? "?" : "");
+  }
+
+  /* Bed, patient and NEWS2: the first choice that fits; the bed is always there. */
+  function drawHead(tile, row) {
+    const news = newsTexts(row);
+    const who = row.d[1] === place(row) ? "" : row.d[1];
+    const choices = [
+      [who, news[0]],
+      [who, news[1]],
+      ["", news[0]],
+      ["", news[1]],
+      ["", ""],
+    ];
+    const { width, bold, plain } = measures().head;
+    const bed = bold(place(row));
+    const doesFit = ([a, b]) => bed + plain(a) + plain(b) <= width;
+    const [a, b] = choices.find(doesFit) || choices.at(-1);
+    write(tile.who, a);
+    write(tile.news, b);
+  }
+
+  /* NEWS2 of fewer than seven inputs is "at least". */
+  function newsTexts(row) {
+    if (!row.n || lost || density === "xs") return ["", ""];
+    const [total, complete] = row.n;
+    const text = `${complete < 7 ? "≥" : ""}${total}`;
+    return [`${density === "l" ? "NEWS2" : "NEWS"} ${text}`, `N${text}`];
+  }
+
+  /* The text of a strip, from the longest to the shortest that still says it. */
+  function stripTexts(alarm, more) {
+    const [long, middle, short] = alarm.m;
+    const mark = alarm.s === "latched" ? `(${MARKS[alarm.p]})` : MARKS[alarm.p];
+    const word = alarm.w ? `${alarm.w} ` : "";
+    const who = alarm.by ? alarm.by[0] : "";
+    const at = alarm.at ? ` ${hhmm(alarm.at)}` : "";
+    const tails = {
+      on: ["", "", ""],
+      ack: [`  ✓ ${who}`, ` ✓${who}`, "✓"],
+      latched: [`, ended${at}`, " ended", ""],
+    }[alarm.s];
+    const doubts = alarm.x ? [", not confirmed", " not conf.", "?"] : ["", "", ""];
+    const others = more ? [`  +${more}`, ` +${more}`, ""] : ["", "", ""];
+    const tail = (i) => tails[i] + doubts[i] + others[i];
+    return [
+      `${mark} ${word}${long}${tail(0)}`,
+      `${mark} ${word}${long}${tail(1)}`,
+      `${mark} ${word}${middle}${tail(1)}`,
+      `${mark}${word}${middle}${tail(1)}`,
+      `${mark} ${short}${tail(1)}`,
+      `${mark} ${short}${tail(2)}`,
+      `${mark}${short}${tail(2)}`,
+    ];
+  }
+
+  function fitting(texts) {
+    const { strip } = measures();
+    return texts.find((text) => strip.text(text) <= strip.width) || texts.at(-1);
+  }
+
+  /* Widths of the places in a tile, all tiles being equal, and of texts in their fonts. */
+  function measures() {
+    if (fits) return fits;
+    const [{ box, canvas }] = tiles.values();
+    const strip = box.querySelector(".al");
+    const head = box.querySelector(".hd");
+    const plain = ruler(getComputedStyle(head));
+    const gap = parseFloat(getComputedStyle(head).columnGap);
+    fits = {
+      strip: { width: room(strip), text: ruler(getComputedStyle(strip)) },
+      head: {
+        width: room(head),
+        bold: ruler(getComputedStyle(head.querySelector("b"))),
+        plain: (text) => (text ? plain(text) + gap : 0),
+      },
+      line: [canvas.clientWidth, canvas.clientHeight],
+    };
+    return fits;
+  }
+
+  function room(element) {
+    const style = getComputedStyle(element);
+    const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+    return element.clientWidth - padding - 1;
+  }
+
+  const pen = document.createElement("canvas").getContext("2d");
+  const widths = new Map();
+
+  /* Measures texts in one font, as if bold; what was measured is kept. */
+  function ruler({ fontWeight, fontSize, fontFamily }) {
+    const font = `${Math.max(700, fontWeight)} ${fontSize} ${fontFamily}`;
+    return (text) => {
+      const key = font + text;
+      if (!widths.has(key)) {
+        if (widths.size > 5000) widths.clear();
+        pen.font = font;
+        widths.set(key, pen.measureText(text).width);
+      }
+      return widths.get(key);
+    };
+  }
+
+  function describe(tile, row, first) {
+    const label = lost
+      ? `Bed ${place(row)}, no connection`
+      : [
+          `Bed ${place(row)}`,
+          first ? `${LEVELS[first.p]} priority: ${first.f}, ${fate(first)}` : "no alarm",
+          ...tile.numbers.map((n) => `${n.label.data} ${n.value.data === NOTHING ? "no value" : n.value.data}`),
+        ].join(", ");
+    if (tile.box.getAttribute("aria-label") !== label)
+      tile.box.setAttribute("aria-label", label);
+  }
+
+  // ---------------------------------------------------------------- lines
+
+  function drawLine(tile, row) {
+    const line = row.g;
+    const [width, height] = measures().line;
+    const theme = document.documentElement.dataset.theme;
+    const key = lost || !line ? "" : `${theme} ${width} ${height} ${line.c} ${line.l}`;
+    if (line && line.drawn && tile.drawn === key) return;
+    tile.drawn = key;
+    if (line) line.drawn = true;
+    const scale = devicePixelRatio || 1;
+    const canvas = tile.canvas;
+    canvas.width = width * scale; // also clears it
+    canvas.height = height * scale;
+    if (!key || height < 8) return;
+    const [variable, leastSpan] = LINES[line.c];
+    const style = getComputedStyle(document.documentElement);
+    const pen = canvas.getContext("2d");
+    pen.scale(scale, scale);
+    const known = line.y.filter((y) => y !== null);
+    if (!known.length) return;
+    const all = line.l === null ? known : [...known, line.l];
+    const low = Math.min(...all);
+    const high = Math.max(...all);
+    const spare = Math.max(0, leastSpan - (high - low)) / 2;
+    const span = high - low + 2 * spare;
+    const toY = (y) => height - 2 - ((y - low + spare) / span) * (height - 4);
+    const toX = (i) => ((i + POINTS - line.y.length + 0.5) / POINTS) * width;
+    if (line.l !== null) {
+      pen.strokeStyle = style.getPropertyValue("--muted");
+      pen.setLineDash([4, 4]);
+      pen.beginPath();
+      pen.moveTo(0, toY(line.l));
+      pen.lineTo(width, toY(line.l));
+      pen.stroke();
+      pen.setLineDash([]);
+    }
+    pen.strokeStyle = style.getPropertyValue(variable);
+    pen.lineWidth = 1.5;
+    pen.lineJoin = "round";
+    pen.beginPath();
+    let isDown = false; // a gap in the data is a gap in the line
+    line.y.forEach((y, i) => {
+      if (y !== null) {
+        if (isDown) pen.lineTo(toX(i), toY(y));
+        else pen.moveTo(toX(i) - 1, toY(y)), pen.lineTo(toX(i), toY(y));
+      }
+      isDown = y !== null;
+    });
+    pen.stroke();
+  }
+
+  // ---------------------------------------------------------------- flashing, themes
+
+  /* All strips of a priority flash in one phase: many phases would be one long flicker. */
+  function flashTogether() {
+    for (const animation of document.getAnimations())
+      if (animation.startTime !== 0) animation.startTime = 0;
+  }
+
+  function isNight() {
+    const hour = new Date().getHours();
+    return hour >= NIGHT_FROM || hour < NIGHT_TO;
+  }
+
+  let theme = "auto";
+  function applyTheme() {
+    const name = theme === "auto" ? (isNight() ? "night" : "dark") : theme;
+    if (document.documentElement.dataset.theme === name) return;
+    document.documentElement.dataset.theme = name;
+    if (mounted) drawAll();
+  }
+  function checkHour() {
+    applyTheme();
+    wake("hour", 30000, checkHour);
+  }
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    ward: {
+      /* Dash's callback when a theme is picked. */
+      theme(name) {
+        theme = name;
+        applyTheme();
+        return window.dash_clientside.no_update;
+      },
+    },
+  });
+
+  // ---------------------------------------------------------------- begin
+
+  /* Dash makes #ward when it has loaded, and anew when the page is changed. */
+  new MutationObserver(() => {
+    if (byId("ward") !== mounted) drawAll();
+  }).observe(document.body, { childList: true, subtree: true });
+
+  let resizing = null;
+  window.addEventListener("resize", () => {
+    cancelAnimationFrame(resizing);
+    resizing = requestAnimationFrame(() => {
+      if (mounted) delete mounted.dataset.key;
+      const box = byId("attn");
+      if (box) delete box.dataset.key;
+      drawAll();
+    });
+  });
+
+  checkHour();
+  connect();
+})();

@@ -1,0 +1,212 @@
+"""Reads Kafka for the page: vitals, alerts, scores and heartbeats, in one consumer.
+
+It belongs to no group and commits nothing: each view sees every partition, and none of
+them takes anything from another reader.
+
+At start it reads back: alerts three minutes, in which the worker states every open alarm
+three times; scores two; vitals the ten minutes that a tile's line shows. Alarms are called
+complete 60 s after the start all the same, since the worker may have been down before it.
+
+A broker that is away, now or later, is waited for without end. The page shows meanwhile
+that it has no data, because values and alarms age by themselves.
+"""
+
+import asyncio
+import contextlib
+
+from collections.abc import Callable
+
+import msgspec
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from icu_stream import bus, clock
+from icu_stream.contracts import envelope, topics
+from icu_stream.contracts.alerts import Alert
+from icu_stream.contracts.commands import Command
+from icu_stream.contracts.heartbeats import Heartbeat
+from icu_stream.contracts.scores import Scores
+from icu_stream.errors import ConfigurationError
+from icu_stream.observability import log
+from icu_stream.settings import Settings
+from icu_stream.ward.tiles import (
+    CONFIRMED_MS,
+    POINT_MS,
+    POINTS,
+    WORKER_MS,
+    Measured,
+    Ward,
+)
+
+
+# How far back each topic is read at start.
+_READ_BACK_MS = {
+    topics.VITALS.name: POINT_MS * POINTS,
+    topics.ALERTS.name: CONFIRMED_MS,
+    topics.SCORES.name: 120_000,
+    topics.HEARTBEATS.name: WORKER_MS,
+}
+# The worker states every alarm once a minute: docs/alarms.md, rule 19.
+COMPLETE_MS = 60_000
+# A transaction that is still open holds the end of a partition back; do not wait longer.
+_CATCH_UP_S = 10.0
+_ASSIGNED_S = 10.0
+_WAIT_MS = 200
+_MAX_RECORDS = 1_000
+_RETRY_S = (0.5, 1, 2, 5)
+
+_VITALS = msgspec.json.Decoder(Measured)
+_COMMAND = msgspec.json.Decoder(Command)
+_ALERT = msgspec.json.Decoder(Alert)
+_SCORES = msgspec.json.Decoder(Scores)
+_HEARTBEAT = msgspec.json.Decoder(Heartbeat)
+
+
+class Feed:
+    """Kafka's messages on their way to the page.
+
+    Attributes:
+        refused: Records that could not be read; the worker dead-letters them.
+    """
+
+    def __init__(self, settings: Settings, ward: Ward) -> None:
+        self.refused = 0
+        self._settings = settings
+        self._ward = ward
+        self._next: dict[TopicPartition, int] = {}
+        prefix = settings.topic_prefix
+        self._readers: dict[str, Callable[[ConsumerRecord, int], None]] = {
+            prefix + topics.VITALS.name: self._read_vitals,
+            prefix + topics.ALERTS.name: self._read_alert,
+            prefix + topics.SCORES.name: self._read_scores,
+            prefix + topics.HEARTBEATS.name: self._read_heartbeat,
+        }
+
+    async def run(self) -> None:
+        """Read until cancelled; a broker that is away is tried again for ever."""
+        failures = 0
+        while True:
+            # No topics yet: asking for one that is missing would make it on a broker
+            # that makes topics by itself, with the wrong number of partitions.
+            consumer = bus.consumer(self._settings)
+            try:
+                await self._open(consumer)
+                failures = 0
+                await self._follow(consumer)
+            except (KafkaError, ConfigurationError, OSError, TimeoutError) as error:
+                retry_s = _RETRY_S[min(failures, len(_RETRY_S) - 1)]
+                failures += 1
+                log.warning(
+                    "ward_feed_lost",
+                    broker=self._settings.broker,
+                    reason=str(error) or type(error).__name__,
+                    retry_s=retry_s,
+                )
+                await asyncio.sleep(retry_s)
+            finally:
+                with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                    await consumer.stop()
+
+    async def _open(self, consumer: AIOKafkaConsumer) -> None:
+        """Connect, and go to where reading goes on, or begins."""
+        await consumer.start()
+        missing = self._readers.keys() - await consumer.topics()
+        if missing:
+            msg = (
+                f"topics missing: {', '.join(sorted(missing))}; "
+                "run: icu-stream topics create"
+            )
+            raise ConfigurationError(msg)
+        consumer.subscribe(topics=list(self._readers))
+        async with asyncio.timeout(_ASSIGNED_S):
+            # Without a group there is no listener to be told; it takes one round trip.
+            while {tp.topic for tp in consumer.assignment()} != self._readers.keys():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        parts = consumer.assignment()
+        if not self._next:
+            self._next = await self._starts(consumer, parts)
+        for tp in parts & self._next.keys():
+            consumer.seek(tp, self._next[tp])
+        now_ms = clock.now_ms()
+        self._ward.listen(now_ms, now_ms + COMPLETE_MS)
+        log.info("ward_feed_open", broker=self._settings.broker, partitions=len(parts))
+
+    async def _starts(
+        self, consumer: AIOKafkaConsumer, parts: set[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """Where the present begins in each partition."""
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(parts)
+        if self._settings.broker_kind == "embedded":
+            # It does not know offsets by time, and it keeps only what the demo wrote.
+            starts: dict[TopicPartition, int] = await consumer.beginning_offsets(parts)
+            return starts
+        now_ms = clock.now_ms()
+        prefix = self._settings.topic_prefix
+        wanted = {
+            tp: now_ms - _READ_BACK_MS[tp.topic.removeprefix(prefix)] for tp in parts
+        }
+        found = await consumer.offsets_for_times(wanted)
+        return {
+            tp: at.offset if (at := found[tp]) is not None else ends[tp] for tp in parts
+        }
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        """Hand on what comes; say when the past has been read."""
+        ends = await consumer.end_offsets(consumer.assignment())
+        until_s = clock.monotonic_s() + _CATCH_UP_S
+        while True:
+            batches = await consumer.getmany(
+                timeout_ms=_WAIT_MS, max_records=_MAX_RECORDS
+            )
+            for tp, records in batches.items():
+                for record in records:
+                    self._take(record)
+                self._next[tp] = records[-1].offset + 1
+            if not self._ward.caught_up:
+                behind = [
+                    tp for tp, end in ends.items() if await consumer.position(tp) < end
+                ]
+                late = clock.monotonic_s() > until_s
+                self._ward.caught_up = not behind or late
+            # Reading back must not keep the browsers from their frames.
+            await asyncio.sleep(0)
+
+    def _take(self, record: ConsumerRecord) -> None:
+        """Hand on one record; what cannot be read is counted and passed over."""
+        # A producer's clock that is ahead must not keep a value fresh for longer.
+        arrived_ms = min(record.timestamp, clock.now_ms())
+        try:
+            self._readers[record.topic](record, arrived_ms)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self.refused += 1
+            if self.refused == 1:
+                log.warning(
+                    "ward_record_refused",
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    reason=str(error),
+                )
+
+    def _read_vitals(self, record: ConsumerRecord, arrived_ms: int) -> None:
+        if record.headers:
+            names = {name for name, _ in record.headers}
+            if envelope.COMMAND in names:
+                self._ward.obey(_COMMAND.decode(record.value or b""), record.partition)
+                return
+            if envelope.TICK in names:
+                return
+        message = _VITALS.decode(record.value or b"")
+        self._ward.measure(message, arrived_ms, record.partition)
+
+    def _read_alert(self, record: ConsumerRecord, arrived_ms: int) -> None:
+        self._ward.state(
+            _ALERT.decode(record.value or b""), arrived_ms, record.partition
+        )
+
+    def _read_scores(self, record: ConsumerRecord, arrived_ms: int) -> None:
+        self._ward.score(_SCORES.decode(record.value or b""), arrived_ms)
+
+    def _read_heartbeat(self, record: ConsumerRecord, arrived_ms: int) -> None:
+        self._ward.beat(_HEARTBEAT.decode(record.value or b""), arrived_ms)

@@ -1,0 +1,205 @@
+"""The ward view as one process: Kafka's feed, the hub, and the web server around Dash."""
+
+import asyncio
+import contextlib
+import ipaddress
+import secrets
+import signal
+import socket
+
+from collections.abc import Awaitable, Callable, Iterator
+
+import uvicorn
+
+from dash import Dash
+from fastapi import FastAPI
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from icu_stream import clock
+from icu_stream.errors import ConfigurationError
+from icu_stream.observability import log
+from icu_stream.settings import Settings
+from icu_stream.ward import callbacks, layout
+from icu_stream.ward.feed import Feed
+from icu_stream.ward.frames import Hub, Mailbox
+from icu_stream.ward.signin import CLOSE_CODE, Gate, Sessions
+from icu_stream.ward.tiles import Ward
+
+
+STOP_S = 1  # what open connections get to end; the whole stop takes less than 2 s
+_BACKLOG = 128
+_MAX_MESSAGE_BYTES = 1_024  # a browser has nothing to say
+
+
+class Server(uvicorn.Server):
+    """Uvicorn as a part of this process: the process handles the signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+async def serve(
+    settings: Settings,
+    *,
+    stop: asyncio.Event,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Run the ward view until `stop` is set; it then ends within 2 s.
+
+    Args:
+        settings: `ward_host`, `ward_port` (0: any free port), `ward_token`, and where
+            Kafka is. Without a token one is made, and its link is said.
+        stop: Set it to end.
+        say: Gets one line with the address, once browsers can connect.
+
+    Raises:
+        ConfigurationError: The port is taken or the data directory is not writable.
+    """
+    given = settings.ward_token.get_secret_value() if settings.ward_token else ""
+    token = given or secrets.token_urlsafe(32)
+    listener = _listen(settings)
+    with listener:
+        sessions = Sessions(settings.data_dir / "ward-sessions.json", token)
+        ward = Ward()
+        hub = Hub(ward)
+        config = uvicorn.Config(
+            create_app(hub, sessions),
+            lifespan="on",
+            ws="websockets-sansio",
+            ws_max_size=_MAX_MESSAGE_BYTES,
+            ws_per_message_deflate=False,  # 3.8 % of a core at 300 browsers, for little
+            access_log=False,  # it would write the token of the link
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=STOP_S,
+        )
+        server = Server(config)
+        async with asyncio.TaskGroup() as group:
+            feed_task = group.create_task(Feed(settings, ward).run())
+            hub_task = group.create_task(hub.run())
+            group.create_task(
+                _announce(server, listener, "" if given else token, say, stop)
+            )
+            group.create_task(_stop(server, stop))
+            await server.serve(sockets=[listener])
+            stop.set()
+            feed_task.cancel()
+            hub_task.cancel()
+
+
+async def run(settings: Settings, *, say: Callable[[str], None] = print) -> None:
+    """Run the ward view until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(settings, stop=stop, say=say)
+
+
+def create_app(hub: Hub, sessions: Sessions) -> Gate:
+    """The whole web application: Dash, the live socket, and the gate around both."""
+    # Our own FastAPI: the documentation pages of the default one load from a CDN.
+    api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = Dash(
+        "icu_stream.ward",
+        server=False,  # init_app below
+        backend="fastapi",
+        title="icu-stream ward",
+        update_title="",
+        index_string=layout.INDEX,
+        assets_ignore="watchdog",  # runs in a Worker, which loads it itself
+        use_pages=False,
+        serve_locally=True,
+        add_log_handler=False,
+        suppress_callback_exceptions=True,  # `#page` is filled by a callback
+    )
+    # Otherwise every browser opens a second socket, for callbacks that we do not have.
+    app.backend.websocket_capability = False
+    app.init_app(api)
+    app.layout = layout.page
+    callbacks.register(app)
+    api.add_api_websocket_route("/live", live(hub))
+    hashes = " ".join(app.csp_hashes())
+    policy = (
+        f"default-src 'none'; script-src 'self' {hashes}; "
+        # Dash's components bring their style as elements; styles cannot call out.
+        "style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return Gate(api, sessions, policy)
+
+
+def live(hub: Hub) -> Callable[[WebSocket], Awaitable[None]]:
+    """The socket that carries the hub's frames."""
+
+    async def handle(socket: WebSocket) -> None:
+        await socket.accept()
+        mailbox = hub.join()
+        left_s = (socket.state.session_until_ms - clock.now_ms()) / 1000
+        gone = asyncio.create_task(_gone(socket, mailbox))
+        try:
+            async with asyncio.timeout(left_s):
+                while (frame := await mailbox.get()) is not None:
+                    await socket.send_text(frame)
+        except TimeoutError:
+            await socket.close(CLOSE_CODE, "the session is over")
+        except WebSocketDisconnect:
+            pass
+        finally:
+            gone.cancel()
+            hub.leave(mailbox)
+
+    return handle
+
+
+async def _gone(socket: WebSocket, mailbox: Mailbox) -> None:
+    """Wait until the browser is gone; what it says is not listened to."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+    mailbox.close()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host, port = settings.ward_host, settings.ward_port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        msg = (
+            f"cannot listen on {host}:{port} ({error.strerror}): set ICU_WARD_PORT to "
+            "another port (0: any free one) or ICU_WARD_HOST to an address of this host"
+        )
+        raise ConfigurationError(msg) from error
+    return listener
+
+
+async def _announce(
+    server: Server,
+    listener: socket.socket,
+    token: str,
+    say: Callable[[str], None],
+    stop: asyncio.Event,
+) -> None:
+    while not server.started:
+        if stop.is_set():
+            return
+        await asyncio.sleep(0.02)
+    host, port = listener.getsockname()[:2]
+    if not ipaddress.ip_address(host).is_loopback:
+        log.warning("ward_not_loopback", host=host, advice="put TLS in front of it")
+    address = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    if token:
+        say(f"ward view (this link signs in once): {address}signin?token={token}")
+    else:
+        say(f"ward view (sign in with the token that was set): {address}")
+
+
+async def _stop(server: Server, stop: asyncio.Event) -> None:
+    await stop.wait()
+    server.should_exit = True

@@ -1,0 +1,609 @@
+"""What the page shows of every patient, and what of it has changed: a pure view model.
+
+It is fed with messages in the order in which Kafka brings them and with the moment at
+which each arrived, and it is asked for rows at a moment. It reads no clock.
+
+A value is shown while it is fresh, and freshness is counted from its *arrival* here, not
+from the device's clock: a device whose clock is wrong still speaks, and a device that has
+stopped is silent whatever its clock says. An older value never stands in for a newer one
+that is missing. What is not fresh is `None` and the page draws `---`.
+
+Alarms are kept by `alert_id`, and the highest transition wins. An alarm goes when it is
+stated to be cleared, never because time passed: one that was not stated for three minutes,
+though the worker states each every minute, is marked as not confirmed.
+
+A row belongs to a patient and not to a bed, so that two patients who are said to lie in
+one bed are never mixed in one tile. Rows are dictionaries with short keys, for they are
+what travels to the browsers (see frames.py for the format).
+"""
+
+import re
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from icu_stream.contracts.alerts import Alert, Event, Priority, State
+from icu_stream.contracts.commands import Command, CommandType
+from icu_stream.contracts.heartbeats import Heartbeat
+from icu_stream.contracts.scores import Scores
+from icu_stream.contracts.signals import BY_CODE
+from icu_stream.contracts.vitals import Vitals
+from icu_stream.ward import wording
+
+
+Row = dict[str, Any]
+
+# How long a value is shown after it arrived. Source: docs of the view, "Stale data": HR,
+# SpO2 and arterial pressure as their no-data alarms; a cuff's reading stands for its cycle
+# and 5 min more, because the next one may start late (ours).
+_FRESH_S = {
+    "hr": 10,
+    "spo2": 10,
+    "abp_sys": 10,
+    "abp_dia": 10,
+    "abp_mean": 10,
+    "rr": 30,
+    "temp": 3600,
+}
+_CUFF = ("nibp_sys", "nibp_dia", "nibp_mean")
+_ARTERIAL = ("abp_sys", "abp_dia", "abp_mean")
+_CUFF_CYCLE_S = 1800  # as in contracts/signals.py, when the message does not say
+_CUFF_GRACE_S = 300
+# Data charted every minute must not be stale between its points: CLINICAL.md, "Signals".
+_INTERVALS = 2.5
+# A value that was measured before the one shown is late and is passed over, unless the one
+# shown has been silent for this part of its life: then the device's clock has gone back.
+_PATIENCE = 1 / 3
+
+# Without a word from one of these, the page itself raises a technical alarm.
+_WATCHED = ("hr", "spo2")
+
+# The worker states every alarm at least once a minute; three missed statements are doubt.
+CONFIRMED_MS = 180_000
+# How often all rows are looked at for what has become old: 3 ms for 200 patients.
+SWEEP_MS = 500
+# Scores are stated once a minute, too.
+_SCORE_MS = 180_000
+# What is over is remembered, so that a repeated message does not bring it back.
+_OVER_MS = 3_600_000
+# A worker speaks every second of each of its partitions.
+WORKER_MS = 10_000
+
+# The line in a tile: ten minutes, one point each five seconds (ours: what a tile can show).
+POINT_MS = 5_000
+POINTS = 120
+_LINES = {"hr": "hr", "pulse": "hr", "spo2": "spo2", "rr": "rr"} | dict.fromkeys(
+    _ARTERIAL, "abp_mean"
+)
+_DRAWN = ("hr", "spo2", "rr", "abp_mean")
+
+# Where the page outlines the number of an alarm: positions in a row's "v".
+_PLACES = {"hr": 0, "pulse": 0, "spo2": 1, "rr": 3, "temp": 4} | dict.fromkeys(
+    _ARTERIAL + _CUFF, 2
+)
+_RANK = {Priority.LOW: 1, Priority.MEDIUM: 2, Priority.HIGH: 3}
+_STATES = {State.ACTIVE: "on", State.ACKNOWLEDGED: "ack", State.LATCHED: "latched"}
+_EMPTY = "∅"  # starts the row id of an empty bed; a patient's id is ASCII
+
+
+class Measured(Vitals, frozen=True, kw_only=True, omit_defaults=True):
+    """Vitals of which one value may be nonsense: the others are shown all the same."""
+
+    values: dict[str, Any] = msgspec.field(default_factory=dict)
+    status: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Reading(msgspec.Struct):
+    """The last word about one signal of one patient.
+
+    Attributes:
+        value: None when the last word was not a value that the instrument can show.
+        time_ms: When it was measured, by the device's clock.
+        arrived_ms: When it arrived.
+        fresh_ms: How long it may be shown.
+        suspect: The device itself doubts it: it sent a status beside the value.
+    """
+
+    value: float | None
+    time_ms: int
+    arrived_ms: int
+    fresh_ms: float
+    suspect: bool = False
+
+    def shown(self, now_ms: int) -> float | None:
+        """The value while it is fresh."""
+        return self.value if now_ms - self.arrived_ms <= self.fresh_ms else None
+
+
+class OpenAlarm(msgspec.Struct):
+    """An alarm that is not over.
+
+    Attributes:
+        alert: The newest transition, or the newest statement of it.
+        since_ms: When it came into its state; None when only statements were seen.
+        confirmed_ms: Arrival of the last message about it.
+    """
+
+    alert: Alert
+    since_ms: int | None
+    confirmed_ms: int
+
+
+class Patient:
+    """One patient on the page."""
+
+    def __init__(self, patient_id: str) -> None:
+        self.patient_id = patient_id
+        self.bed = ""
+        self.partition = 0
+        self.readings: dict[str, Reading] = {}
+        self.alarms: dict[str, OpenAlarm] = {}
+        self.paused = False
+        self.sent: Row = {}
+        self._device_bed = ""
+        self._over: dict[str, tuple[int, int]] = {}
+        self._news2: tuple[int, int] | None = None
+        self._rise = 0
+        self._scored_ms = 0
+        self._lines: dict[str, deque[tuple[int, float]]] = {
+            code: deque(maxlen=POINTS) for code in _DRAWN
+        }
+
+    # --- what is heard
+
+    def measure(self, message: Measured, arrived_ms: int) -> None:
+        """Take what a device measured: 12 us for seven signals, timed over 200 beds."""
+        if message.bed and message.bed != self._device_bed:
+            # Only a change counts: after a transfer, a monitor may name its old bed on.
+            self.bed = self._device_bed = message.bed
+        for code, value in message.values.items():
+            if value is None or (code not in _FRESH_S and code not in _CUFF):
+                continue
+            fresh_ms = _fresh_ms(code, message.interval_s)
+            known = self.readings.get(code)
+            if (
+                known is not None
+                and message.time <= known.time_ms
+                and arrived_ms - known.arrived_ms < known.fresh_ms * _PATIENCE
+            ):
+                continue
+            self.readings[code] = Reading(
+                _plausible(code, value),
+                message.time,
+                arrived_ms,
+                fresh_ms,
+                code in message.status,
+            )
+            if (line := self._lines.get(code)) is not None:
+                self._point(line, self.readings[code].value, arrived_ms)
+        for code in message.status:
+            # The device says why there is no value: the one before does not stand in.
+            known = self.readings.get(code)
+            if known is not None and message.values.get(code) is None:
+                known.value = None
+
+    def state(self, alert: Alert, arrived_ms: int) -> None:
+        """Take one statement about one alarm; an older one than known is passed over."""
+        if alert.bed and not self._device_bed:
+            self.bed = alert.bed
+        if alert.event in {Event.PAUSED, Event.RESUMED}:
+            self.paused = alert.event is Event.PAUSED
+            return
+        over = self._over.get(alert.alert_id)
+        if over is not None and alert.transition <= over[0]:
+            return
+        known = self.alarms.get(alert.alert_id)
+        if known is not None and alert.transition < known.alert.transition:
+            return
+        if alert.state is State.CLEARED:
+            self.alarms.pop(alert.alert_id, None)
+            self._over[alert.alert_id] = (alert.transition, arrived_ms)
+            return
+        since_ms: int | None
+        if known is not None and known.alert.state is alert.state:
+            since_ms = known.since_ms
+        else:
+            since_ms = None if alert.event is Event.STANDING else alert.time
+        self.alarms[alert.alert_id] = OpenAlarm(alert, since_ms, arrived_ms)
+
+    def score(self, scores: Scores, arrived_ms: int) -> None:
+        """Take the newest scores."""
+        if scores.bed and not self._device_bed:
+            self.bed = scores.bed
+        if scores.news2 is None:
+            return
+        news2 = (scores.news2.total, scores.news2.completeness)
+        if self._news2 is not None and news2[0] != self._news2[0]:
+            self._rise = news2[0] - self._news2[0]
+        self._news2 = news2
+        self._scored_ms = arrived_ms
+
+    def move(self, bed: str) -> None:
+        """Lie in another bed."""
+        self.bed = bed
+
+    def take_off(self, code: str) -> None:
+        """Forget a signal that was taken off on purpose: its silence is wanted."""
+        self.readings.pop(code, None)
+
+    # --- what is shown
+
+    def row(self, now_ms: int) -> Row:
+        """All but the line, at a moment."""
+        values, suspects = self._values(now_ms)
+        alarms = self._alarms(now_ms)
+        scored = self._news2 is not None and now_ms - self._scored_ms <= _SCORE_MS
+        return {
+            "d": _place(self.bed or self.patient_id, self.patient_id),
+            "v": values,
+            "u": suspects,
+            "al": alarms,
+            "n": [*self._news2, self._rise] if scored and self._news2 else None,
+            "z": int(self.paused),
+            "g": _line_of(alarms, self.alarms),
+        }
+
+    def line(self, code: str, last_point: int) -> list[float | None]:
+        """The last `POINTS` points of a signal up to one, oldest first; gaps are None."""
+        known = dict(self._lines[code])
+        return [known.get(n) for n in range(last_point - POINTS + 1, last_point + 1)]
+
+    def point(self, code: str, number: int) -> float | None:
+        """One point of a signal's line."""
+        return next((v for n, v in reversed(self._lines[code]) if n == number), None)
+
+    def prune(self, now_ms: int) -> None:
+        """Forget what is long over."""
+        self._over = {
+            alert_id: over
+            for alert_id, over in self._over.items()
+            if now_ms - over[1] < _OVER_MS
+        }
+
+    @property
+    def is_unknown(self) -> bool:
+        """Nothing measured and no alarm: there is nothing to show."""
+        return not self.readings and not self.alarms
+
+    def _values(self, now_ms: int) -> tuple[list[Any], list[int]]:
+        suspects = []
+        values: list[Any] = []
+        for place, code in ((0, "hr"), (1, "spo2"), (3, "rr"), (4, "temp")):
+            reading = self.readings.get(code)
+            value = None if reading is None else reading.shown(now_ms)
+            # `or None`: round(x, None) is an integer, which is shorter on the wire.
+            digits = BY_CODE[code].digits or None
+            values.append(None if value is None else round(value, digits))
+            if value is not None and reading is not None and reading.suspect:
+                suspects.append(place)
+        pressure, is_suspect = self._pressure(now_ms)
+        values.insert(2, pressure)
+        if is_suspect:
+            suspects.append(2)
+        return values, suspects
+
+    def _pressure(self, now_ms: int) -> tuple[list[int | None] | None, bool]:
+        """Arterial pressure, else the cuff's with its time: [sys, dia, mean, time]."""
+        for codes in (_ARTERIAL, _CUFF):
+            readings = [self.readings.get(code) for code in codes]
+            known = [r for r in readings if r is not None]
+            shown = [None if r is None else r.shown(now_ms) for r in readings]
+            if shown[2] is None and (shown[0] is None or shown[1] is None):
+                continue
+            time_ms = max(r.time_ms for r in known) if codes is _CUFF else None
+            numbers = [None if v is None else round(v) for v in shown]
+            return [*numbers, time_ms], any(r.suspect for r in known)
+        return None, False
+
+    def _alarms(self, now_ms: int) -> list[Row]:
+        """Open alarms, the one that needs somebody first at the front."""
+        rows = [_alarm(alarm, now_ms) for alarm in self.alarms.values()]
+        rows += self._silence(now_ms)
+        rows.sort(key=lambda row: (row["s"] == "ack", -row["p"], row["o"], row["i"]))
+        return rows
+
+    def _silence(self, now_ms: int) -> list[Row]:
+        """The page's own technical alarm for a silent HR or SpO2.
+
+        It does not depend on the worker, and it gives way to the worker's own alarm of
+        the same silence.
+        """
+        stated = {
+            alarm.alert.code
+            for alarm in self.alarms.values()
+            if alarm.alert.state is not State.LATCHED
+        }
+        if "bed.no_data" in stated:
+            return []
+        silent = [
+            (code, reading)
+            for code in _WATCHED
+            if (reading := self.readings.get(code)) is not None
+            and now_ms - reading.arrived_ms > reading.fresh_ms
+            and f"{code}.no_data" not in stated
+        ]
+        if not silent:
+            return []
+        texts = wording.no_data([code for code, _ in silent])
+        onset = min(int(r.arrived_ms + r.fresh_ms) for _, r in silent)
+        return [
+            {
+                "i": "page.no_data",
+                "p": _RANK[Priority.MEDIUM],
+                "k": "technical",
+                "w": "Tech",
+                "s": "on",
+                "m": list(texts),
+                "f": f"{texts.long}: nothing has arrived for "
+                f"{min(r.fresh_ms for _, r in silent) / 1000:.0f} s or more",
+                "g": _PLACES[silent[0][0]],
+                "o": onset,
+                "at": onset,
+                "by": None,
+                "x": None,
+                "l": None,
+            }
+        ]
+
+    @staticmethod
+    def _point(
+        line: deque[tuple[int, float]], value: float | None, arrived_ms: int
+    ) -> None:
+        if value is None:
+            return
+        number = arrived_ms // POINT_MS
+        if line and line[-1][0] >= number:
+            line[-1] = (line[-1][0], value)
+        else:
+            line.append((number, value))
+
+
+class Ward:
+    """Every patient on the page, and what has changed since it was last asked.
+
+    Attributes:
+        newest_ms: Arrival of the newest vitals; 0 before the first.
+        complete_ms: From when on every open alarm is known; None while nothing is read.
+        caught_up: The past has been read back; before that the rows are no news.
+    """
+
+    def __init__(self) -> None:
+        self.newest_ms = 0
+        self.complete_ms: int | None = None
+        self.caught_up = False
+        self._patients: dict[str, Patient] = {}
+        self._empty: set[str] = set()
+        self._gone: list[str] = []
+        self._early_scores: dict[str, tuple[Scores, int]] = {}
+        self._dirty: set[str] = set()
+        self._beats: dict[int, int] = {}
+        self._listening_ms: int | None = None
+        self._sweep_ms = 0
+        self._point = 0
+
+    # --- what is heard
+
+    def listen(self, now_ms: int, complete_ms: int) -> None:
+        """Kafka is there from now on; alarms are complete at a later moment."""
+        self._listening_ms = now_ms
+        self.complete_ms = complete_ms
+
+    def measure(self, message: Measured, arrived_ms: int, partition: int) -> None:
+        """Take one message of a device."""
+        self.newest_ms = max(self.newest_ms, arrived_ms)
+        if not message.values and not message.status:
+            return
+        patient = self._patient(message.patient_id, partition)
+        patient.measure(message, arrived_ms)
+        self._occupy(patient)
+
+    def state(self, alert: Alert, arrived_ms: int, partition: int) -> None:
+        """Take one alert; one that is over says nothing about a patient not known."""
+        if alert.patient_id not in self._patients and alert.state is State.CLEARED:
+            return
+        patient = self._patient(alert.patient_id, partition)
+        patient.state(alert, arrived_ms)
+        if patient.is_unknown:
+            self._remove(patient)
+        else:
+            self._occupy(patient)
+
+    def score(self, scores: Scores, arrived_ms: int) -> None:
+        """Take scores; they wait for a patient who is not known yet.
+
+        They make no patient, for they may be the last ones of a patient who left.
+        """
+        if (patient := self._patients.get(scores.patient_id)) is None:
+            self._early_scores[scores.patient_id] = (scores, arrived_ms)
+        else:
+            patient.score(scores, arrived_ms)
+            self._dirty.add(patient.patient_id)
+
+    def obey(self, command: Command, partition: int) -> None:
+        """Take what a command in the log changes about the page: who lies where."""
+        if command.type in {CommandType.ADMIT, CommandType.TRANSFER} and command.bed:
+            known = command.patient_id in self._patients
+            if not known and command.type is CommandType.TRANSFER:
+                return
+            patient = self._patient(command.patient_id, partition)
+            left = patient.bed
+            patient.move(command.bed)
+            if left and left != command.bed:
+                self._vacate(left)
+            self._occupy(patient)
+        elif (patient_ := self._patients.get(command.patient_id)) is not None:
+            if command.type is CommandType.DISCHARGE:
+                self._remove(patient_)
+                if patient_.bed:
+                    self._vacate(patient_.bed)
+            elif command.type is CommandType.SIGNAL_OFF and command.signal:
+                patient_.take_off(command.signal)
+                self._dirty.add(patient_.patient_id)
+
+    def beat(self, heartbeat: Heartbeat, arrived_ms: int) -> None:
+        """Take the sign of life of one worker for one partition."""
+        self._beats[heartbeat.partition] = max(
+            arrived_ms, self._beats.get(heartbeat.partition, 0)
+        )
+
+    # --- what is shown
+
+    def status(self, now_ms: int) -> Row:
+        """What the bar says of the whole ward: see frames.py."""
+        return {
+            "c": self.complete_ms,
+            "r": int(self.caught_up),
+            "off": self._unwatched(now_ms),
+        }
+
+    def changes(self, now_ms: int) -> tuple[list[Row], list[str]]:
+        """Rows of what changed since the last call, and ids of rows that are gone.
+
+        Call it often: each `SWEEP_MS` it also finds what changed because time passed.
+        """
+        point = now_ms // POINT_MS - 1
+        next_point = point != self._point
+        self._point = point
+        if now_ms >= self._sweep_ms or next_point:
+            self._sweep_ms = now_ms + SWEEP_MS
+            self._dirty |= self._patients.keys()
+        rows = []
+        for patient_id in sorted(self._dirty):
+            if patient_id.startswith(_EMPTY):
+                rows.append(_empty_row(patient_id.removeprefix(_EMPTY)))
+                continue
+            patient = self._patients[patient_id]
+            row = patient.row(now_ms)
+            changed: Row = {
+                k: v
+                for k, v in row.items()
+                if k not in patient.sent or patient.sent[k] != v
+            }
+            if "g" in changed:
+                changed["g"] = self._line(patient, row["g"])
+            elif next_point:
+                changed["p"] = patient.point(row["g"][0], point)
+            patient.sent = row
+            if next_point:
+                patient.prune(now_ms)
+            if changed:
+                rows.append({"i": patient_id, **changed})
+        self._dirty.clear()
+        gone, self._gone = self._gone, []
+        return rows, gone
+
+    def snapshot(self) -> list[Row]:
+        """Every row, as the last call of `changes` left it."""
+        rows = [
+            {"i": p.patient_id, **p.sent, "g": self._line(p, p.sent["g"])}
+            for p in self._patients.values()
+            if p.sent
+        ]
+        return rows + [_empty_row(bed) for bed in sorted(self._empty)]
+
+    # --- who lies where
+
+    def _patient(self, patient_id: str, partition: int) -> Patient:
+        patient = self._patients.get(patient_id)
+        if patient is None:
+            patient = self._patients[patient_id] = Patient(patient_id)
+            patient.partition = partition
+            if (early := self._early_scores.pop(patient_id, None)) is not None:
+                patient.score(*early)
+        self._dirty.add(patient_id)
+        return patient
+
+    def _occupy(self, patient: Patient) -> None:
+        if patient.bed in self._empty:
+            self._empty.discard(patient.bed)
+            self._dirty.discard(_EMPTY + patient.bed)
+            self._gone.append(_EMPTY + patient.bed)
+
+    def _vacate(self, bed: str) -> None:
+        if all(patient.bed != bed for patient in self._patients.values()):
+            self._empty.add(bed)
+            self._dirty.add(_EMPTY + bed)
+
+    def _remove(self, patient: Patient) -> None:
+        del self._patients[patient.patient_id]
+        self._dirty.discard(patient.patient_id)
+        self._gone.append(patient.patient_id)
+
+    def _line(self, patient: Patient, line: list[Any]) -> Row:
+        code, limit = line
+        return {"c": code, "l": limit, "y": patient.line(code, self._point)}
+
+    def _unwatched(self, now_ms: int) -> int:
+        """Patients for whom no worker has spoken: nobody raises their alarms."""
+        if self._listening_ms is None or now_ms - self._listening_ms < WORKER_MS:
+            return 0
+        alive = {p for p, at in self._beats.items() if now_ms - at <= WORKER_MS}
+        return sum(p.partition not in alive for p in self._patients.values())
+
+
+def unit_of(bed: str) -> str:
+    """The unit in a bed's name: what stands before its number.
+
+    >>> unit_of("ICU1-07"), unit_of("B12"), unit_of("Window")
+    ('ICU1', 'B', 'Window')
+    """
+    return re.sub(r"[-_ ./]*\d+\D?$", "", bed) or bed
+
+
+def _fresh_ms(code: str, interval_s: float | None) -> float:
+    if code in _CUFF:
+        return 1000 * ((interval_s or _CUFF_CYCLE_S) + _CUFF_GRACE_S)
+    return 1000 * max(_FRESH_S[code], _INTERVALS * (interval_s or 0))
+
+
+def _plausible(code: str, value: object) -> float | None:
+    """The value when the instrument can show it; true is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    signal = BY_CODE[code]
+    # NaN and the infinities fail the comparison.
+    return value if signal.low <= value <= signal.high else None
+
+
+def _alarm(alarm: OpenAlarm, now_ms: int) -> Row:
+    alert = alarm.alert
+    doubtful = now_ms - alarm.confirmed_ms > CONFIRMED_MS
+    return {
+        "i": alert.alert_id,
+        "p": _RANK[alert.priority],
+        "k": alert.kind.value,
+        "w": wording.word(alert.kind),
+        "s": _STATES[alert.state],
+        "m": list(wording.texts(alert)),
+        "f": alert.text,
+        "g": _PLACES.get(alert.signal or "", -1),
+        "o": alert.onset,
+        "at": alarm.since_ms,
+        "by": [wording.initials(alert.by), alert.by] if alert.by else None,
+        "x": alarm.confirmed_ms if doubtful else None,
+        "l": alert.limit,
+    }
+
+
+def _line_of(alarms: Iterable[Row], known: dict[str, OpenAlarm]) -> list[Any]:
+    """Which signal's line is drawn, and with which limit: the first alarm's, else HR."""
+    for row in alarms:
+        alarm = known.get(row["i"])
+        signal = alarm.alert.signal if alarm else None
+        if alarm is None or signal not in _LINES:
+            break
+        # A systolic limit has no place in the line of the mean.
+        is_same = _LINES[signal] == signal
+        return [_LINES[signal], alarm.alert.limit if is_same else None]
+    return ["hr", None]
+
+
+def _empty_row(bed: str) -> Row:
+    return {"i": _EMPTY + bed, "d": _place(bed, ""), "e": 1}
+
+
+def _place(bed: str, patient_id: str) -> list[str]:
+    return [bed, patient_id, unit_of(bed)]

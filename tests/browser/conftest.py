@@ -1,0 +1,46 @@
+"""One Chromium and one ward of 16 beds for all tests of the page.
+
+A test takes beds of its own from the shared ward, or a ward of its own.
+"""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.browser.hospital import Hospital, WardView, showing
+from tests.browser.screen import ARGUMENTS, open_page
+from tests.kafka import Kafka
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """The browser."""
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(
+            executable_path=chromium, args=ARGUMENTS
+        )
+        yield running
+        await running.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared(kafka: Kafka) -> AsyncIterator[tuple[Hospital, WardView]]:
+    """A ward of 16 beds that all speak."""
+    async with showing(kafka.settings(), 16) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(
+    browser: Browser, shared: tuple[Hospital, WardView]
+) -> AsyncIterator[Page]:
+    """The shared ward on a screen; what goes wrong in the page fails the test."""
+    _, view = shared
+    opened = await open_page(browser, view)
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    await opened.context.close()
+    assert not errors

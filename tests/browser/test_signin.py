@@ -1,0 +1,182 @@
+"""Nothing is seen without a session, and no other site can listen."""
+
+import asyncio
+import contextlib
+import http.client
+import urllib.parse
+
+import pytest
+
+from playwright.async_api import Browser
+from pydantic import SecretStr
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.browser.hospital import Hospital, WardView
+from tests.kafka import Kafka
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+Shared = tuple[Hospital, WardView]
+
+
+async def fetch(
+    view: WardView, path: str, method: str = "GET", **headers: str
+) -> tuple[int, dict[str, str], str]:
+    """Status, headers and body of one request."""
+
+    def ask() -> tuple[int, dict[str, str], str]:
+        host = urllib.parse.urlsplit(view.address).netloc
+        client = http.client.HTTPConnection(host, timeout=5)
+        try:
+            client.request(method, path, headers=headers)
+            answer = client.getresponse()
+            names = {k.lower(): v for k, v in answer.getheaders()}
+            return answer.status, names, answer.read().decode(errors="replace")
+        finally:
+            client.close()
+
+    return await asyncio.to_thread(ask)
+
+
+async def first_frame(view: WardView, origin: str | None, cookie: str | None) -> str:
+    """The first frame of the live socket, or how it was closed."""
+    url = view.address.replace("http", "ws") + "live"
+    headers = {} if cookie is None else {"Cookie": f"icu_ward={cookie}"}
+    async with connect(url, origin=origin, additional_headers=headers) as socket:
+        with contextlib.suppress(ConnectionClosed):
+            return str(await asyncio.wait_for(socket.recv(), 5))
+        return f"closed {socket.close_code}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/anything"),
+        ("GET", "/assets/ward.js"),
+        ("GET", "/assets/watchdog.js"),
+        ("GET", "/_dash-layout"),
+        ("GET", "/_dash-dependencies"),
+        ("GET", "/_dash-component-suites/dash/deps/react@18.js"),
+        ("POST", "/_dash-update-component"),
+        ("GET", "/openapi.json"),
+        ("GET", "/signin"),
+        ("GET", "/signin?token=wrong"),
+        ("GET", "SPENT LINK"),  # spent by the fixture
+        ("POST", "SPENT LINK"),
+    ],
+)
+async def test_without_a_session_there_is_nothing_but_how_to_sign_in(
+    shared: Shared, method: str, path: str
+):
+    _, view = shared
+    path = path.replace("SPENT LINK", view.link.removeprefix(view.address[:-1]))
+
+    status, headers, body = await fetch(view, path, method)
+
+    assert status == 401
+    assert "Open the link" in body
+    assert "ward.js" not in body
+    assert "set-cookie" not in headers
+
+
+async def test_a_cookie_that_was_made_up_opens_nothing(shared: Shared):
+    status, _, _ = await fetch(shared[1], "/", Cookie="icu_ward=made-up")
+
+    assert status == 401
+
+
+async def test_a_session_opens_the_page_and_every_answer_is_guarded(shared: Shared):
+    _, view = shared
+
+    status, headers, body = await fetch(view, "/", Cookie=f"icu_ward={view.cookie}")
+
+    assert status == 200
+    assert "https://" not in body
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert "'unsafe-eval'" not in headers["content-security-policy"]
+    assert "server" not in headers
+
+
+async def test_another_site_cannot_post_with_our_session(shared: Shared):
+    _, view = shared
+    cookie = f"icu_ward={view.cookie}"
+
+    status, _, _ = await fetch(
+        view,
+        "/_dash-update-component",
+        "POST",
+        Cookie=cookie,
+        Origin="http://evil.test",
+    )
+
+    assert status == 403
+
+
+async def test_the_socket_opens_for_our_page_with_a_session(shared: Shared):
+    _, view = shared
+
+    frame = await first_frame(view, view.address.strip("/"), view.cookie)
+
+    assert '"k":"snap"' in frame
+
+
+@pytest.mark.parametrize(
+    "origin", [None, "null", "http://evil.test", "http://127.0.0.1:1"]
+)
+async def test_the_socket_is_closed_for_any_other_origin(
+    shared: Shared, origin: str | None
+):
+    _, view = shared
+
+    assert await first_frame(view, origin, view.cookie) == "closed 4403"
+
+
+@pytest.mark.parametrize("cookie", [None, "", "made-up"])
+async def test_the_socket_is_closed_without_a_session(
+    shared: Shared, cookie: str | None
+):
+    _, view = shared
+
+    assert await first_frame(view, view.address.strip("/"), cookie) == "closed 4403"
+
+
+async def test_the_link_signs_in_one_browser_and_leaves_no_token_in_the_address(
+    kafka: Kafka, browser: Browser
+):
+    settings = kafka.settings(ward_token=SecretStr("a-token-of-its-own"))
+    view = WardView(settings)
+    await asyncio.to_thread(view.start)
+    try:
+        context = await browser.new_context()
+        page = await context.new_page()
+        problems: list[str] = []
+        requests: list[str] = []
+        page.on(
+            "console", lambda m: problems.append(m.text) if m.type == "error" else None
+        )
+        page.on("request", lambda request: requests.append(request.url))
+
+        await page.goto(view.link)
+        await page.wait_for_selector("#ward")
+        (cookie,) = await context.cookies()
+        other = await browser.new_context()
+        second = await (await other.new_page()).goto(view.link)
+
+        assert "a-token-of-its-own" not in view.line
+        assert page.url == view.address
+        assert cookie.get("httpOnly") is True
+        assert cookie.get("sameSite") == "Strict"
+        assert second is not None
+        assert second.status == 401
+        assert problems == []  # nothing that the page needs is forbidden to it
+        assert all(url.startswith((view.address, "ws://", "data:")) for url in requests)
+        await context.close()
+        await other.close()
+    finally:
+        view.kill()

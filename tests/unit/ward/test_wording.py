@@ -1,0 +1,83 @@
+import pytest
+
+from icu_stream.contracts.alerts import Alert, Event, Explanation, Kind, Priority, State
+from icu_stream.ward import wording
+
+
+def alert(code: str, **fields: object) -> Alert:
+    signal = code.split(".", maxsplit=1)[0]
+    common = {
+        "alert_id": f"p:{code}:0",
+        "transition": 1,
+        "event": Event.RAISED,
+        "patient_id": "p",
+        "bed": "B1",
+        "code": code,
+        "kind": Kind.PHYSIOLOGICAL,
+        "priority": Priority.MEDIUM,
+        "state": State.ACTIVE,
+        "annunciate": True,
+        "onset": 0,
+        "time": 0,
+        "text": "",
+        "signal": None if signal == "bed" else signal,
+    }
+    return Alert(**(common | fields))
+
+
+def test_a_limit_alarm_shows_the_extreme_and_the_limit():
+    shown = wording.texts(
+        alert("hr.high", value=131, limit=120, explanation=Explanation(extreme=138))
+    )
+
+    assert shown == ("HR 138 > 120", "HR 138>120", "HR138")
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "text"),
+    [
+        (79.6, 80, "SpO₂ 79.6 < 80"),  # never "80 < 80"
+        (79.4, 80, "SpO₂ 79 < 80"),
+        (79, 80.5, "SpO₂ 79 < 80.5"),
+    ],
+)
+def test_a_value_never_reads_as_its_limit(value: float, limit: float, text: str):
+    assert wording.texts(alert("spo2.low", value=value, limit=limit)).long == text
+
+
+def test_a_heart_rate_of_zero_is_a_value():
+    assert wording.texts(alert("hr.low", value=0, limit=50)).long == "HR 0 < 50"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "hr.asystole",
+        "rr.apnoea",
+        "hr.ecg_fault",
+        "bed.no_data",
+        "bed.clock_jump",
+        "bed.monitoring_fault",
+        "spo2.no_data",
+        "temp.invalid",
+        "abp_mean.extreme_low",
+        "nibp_sys.low",
+        "etco2.high",
+        "news2.band",
+        "something.new",
+    ],
+)
+def test_every_alarm_has_three_texts_and_the_short_one_has_six_characters(code: str):
+    long, medium, short = wording.texts(alert(code, value=39.25, limit=140))
+
+    assert long
+    assert len(medium) <= len(long)
+    assert 0 < len(short) <= 6
+
+
+@pytest.mark.parametrize(
+    ("who", "letters"),
+    [("RN Okafor", "RO"), ("jane.doe@ward-3", "JDW"), ("nurse-12", "N1"), ("x", "X")],
+)
+def test_a_person_is_shown_by_initials(who: str, letters: str):
+    assert wording.initials(who) == letters
