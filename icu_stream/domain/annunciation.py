@@ -1,0 +1,128 @@
+"""Alarms of a patient begin, change and end here, and each change is a message.
+
+All go through `icu_stream.domain.alarm`'s table. `Bedside` is what is needed to speak:
+the patient, its rules, and what has been said so far on one record.
+"""
+
+from typing import NamedTuple
+
+from icu_stream.contracts.alerts import Alert, Event, Priority, State
+from icu_stream.contracts.scores import Scores
+from icu_stream.domain import explain
+from icu_stream.domain.alarm import Alarm
+from icu_stream.domain.limits import STRENGTH, Condition, Row, Rules
+from icu_stream.domain.patient import Patient
+
+
+Message = Alert | Scores
+
+
+class Bedside(NamedTuple):
+    """One patient while one record is applied.
+
+    Attributes:
+        patient: Settled; changed.
+        rules: The patient's.
+        said: Messages so far; appended to.
+    """
+
+    patient: Patient
+    rules: Rules
+    said: list[Message]
+
+
+def begin(
+    bedside: Bedside,
+    row: Row,
+    onset: int,
+    time: int,
+    *,
+    value: float | None = None,
+    extreme: float | None = None,
+    note: str = "",
+) -> None:
+    """Raise an alarm; a latched one of the same code makes place for it (rule 11)."""
+    patient, rules, _ = bedside
+    latched = patient.alarms.get(row.code)
+    if latched is not None:
+        change(bedside, latched, Event.CLEARED, time, reason="a new episode began")
+    alarm = Alarm(
+        row.code, onset, row.priority, value=value, extreme=extreme, note=note
+    )
+    alarm.raised = time
+    if row.escalate_ms is not None:
+        alarm.escalate = time + row.escalate_ms
+    patient.alarms[row.code] = alarm
+    is_covered = has_stronger(patient, rules, row, alarm.priority)
+    change(bedside, alarm, Event.RAISED, time, annunciate=not is_covered)
+
+
+def end(bedside: Bedside, code: str, time: int, *, value: float | None = None) -> None:
+    """The condition has gone away: cleared, or latched if high and unseen (rule 11)."""
+    alarm = bedside.patient.alarms.get(code)
+    if alarm is None or not alarm.is_holding:
+        return
+    alarm.value = value
+    is_unseen = alarm.state is State.ACTIVE and alarm.priority is Priority.HIGH
+    change(bedside, alarm, Event.LATCHED if is_unseen else Event.CLEARED, time)
+
+
+def change(
+    bedside: Bedside,
+    alarm: Alarm,
+    event: Event,
+    time: int,
+    *,
+    annunciate: bool = False,
+    by: str | None = None,
+    reason: str = "",
+) -> None:
+    """Move an alarm by an event and say so.
+
+    Raises:
+        TransitionError: The alarm's state does not allow it; nothing was changed.
+    """
+    patient, rules, said = bedside
+    alarm.move(event)
+    alarm.restate = time + rules.standing_ms
+    if event is Event.ACKNOWLEDGED:
+        alarm.escalate = 0
+        alarm.remind = time + rules.remind_ms
+    elif event is not Event.STANDING:
+        alarm.remind = 0
+        if event is not Event.RAISED:
+            alarm.escalate = 0
+    said.append(
+        explain.alert(
+            patient,
+            rules,
+            alarm,
+            event,
+            time,
+            annunciate=annunciate,
+            by=by,
+            reason=reason,
+        )
+    )
+    if alarm.state is State.CLEARED:
+        del patient.alarms[alarm.code]
+        patient.remember_end(alarm.code, alarm.onset)
+        return
+    falls_due = [m for m in (alarm.restate, alarm.escalate, alarm.remind) if m]
+    patient.due = min(patient.due, *falls_due)
+
+
+def has_stronger(patient: Patient, rules: Rules, row: Row, priority: Priority) -> bool:
+    """Does a stronger alarm of the same signal and direction stand for it (rule 12)?"""
+    if row.condition is None or row.signal is None:
+        return False
+    is_high = row.condition is Condition.HIGH
+    for other in rules.limits[row.signal]:
+        if (other.condition is Condition.HIGH) is not is_high:
+            continue
+        alarm = patient.alarms.get(other.code)
+        if alarm is None or not alarm.is_holding:
+            continue
+        if STRENGTH[alarm.priority] > STRENGTH[priority]:
+            return True
+    return False

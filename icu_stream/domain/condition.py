@@ -1,0 +1,90 @@
+"""A condition on its way to an alarm: idle, pending, active, and over.
+
+Rules 8 to 10 of `docs/alarms.md`, for whatever can be violated: a limit, an ECG fault, a
+value that is not valid, an added rule. A run is kept only while it is not idle.
+"""
+
+from icu_stream.domain import annunciation
+from icu_stream.domain.annunciation import Bedside
+from icu_stream.domain.limits import Condition, Row, Verdict
+from icu_stream.domain.patient import Run
+
+
+def follow(
+    bedside: Bedside,
+    row: Row,
+    verdict: Verdict,
+    time: int,
+    *,
+    value: float | None,
+    is_gap: bool,
+    note: str = "",
+) -> None:
+    """Let one value decide one condition; changes the patient, says what follows.
+
+    Args:
+        bedside: Where.
+        row: The condition's alarm.
+        verdict: What the value means for it.
+        time: The value's, measurement time.
+        value: What the alert carries; None where it is no number.
+        is_gap: The time since the last deciding value reaches the no-data time.
+        note: What the sentence needs.
+    """
+    runs = bedside.patient.runs
+    run = runs.get(row.code)
+    if run is not None and run.is_active:
+        _follow_active(bedside, row, run, verdict, time, value, is_gap)
+        return
+    if verdict is not Verdict.VIOLATED:
+        if run is not None:
+            del runs[row.code]
+        return
+    if run is None or is_gap:
+        run = runs[row.code] = Run(onset=time)
+    run.extreme = _worse(row, run.extreme, value)
+    if time >= run.onset + row.delay_ms:
+        run.is_active = True
+        annunciation.begin(
+            bedside,
+            row,
+            run.onset,
+            time,
+            value=value,
+            extreme=run.extreme,
+            note=note,
+        )
+
+
+def _follow_active(
+    bedside: Bedside,
+    row: Row,
+    run: Run,
+    verdict: Verdict,
+    time: int,
+    value: float | None,
+    is_gap: bool,
+) -> None:
+    patient = bedside.patient
+    if verdict is not Verdict.INSIDE:
+        run.inside = 0
+        if verdict is Verdict.VIOLATED:
+            run.extreme = _worse(row, run.extreme, value)
+            alarm = patient.alarms.get(row.code)
+            if alarm is not None:
+                alarm.extreme = run.extreme
+        return
+    if not run.inside or is_gap:
+        run.inside = time
+    if time >= run.inside + row.clear_ms:
+        del patient.runs[row.code]
+        annunciation.end(bedside, row.code, time, value=value)
+
+
+def _worse(row: Row, extreme: float | None, value: float | None) -> float | None:
+    if row.condition is None or value is None:
+        return None
+    if extreme is None:
+        return value
+    worse = max if row.condition is Condition.HIGH else min
+    return worse(extreme, value)

@@ -1,0 +1,116 @@
+"""What falls due with time: silence, escalation, reminders, statements.
+
+Rules 15 to 20 of `docs/alarms.md`. Every due moment is in the patient's state or follows
+from it, so it does not matter what brings time forward: the next message, a tick of the
+worker's clock, or a command.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from icu_stream.contracts.alerts import Event
+from icu_stream.contracts.signals import INDEX
+from icu_stream.domain import absence, annunciation
+from icu_stream.domain.annunciation import Bedside
+from icu_stream.domain.limits import FOREVER_MS, Rules
+from icu_stream.domain.patient import Patient
+
+
+class _Sort(NamedTuple):
+    """Something due, in the order in which such things happen (rule 20)."""
+
+    moment: int
+    kind: int
+    rank: int
+    code: str
+
+
+_NO_DATA, _ESCALATION, _REMINDER, _STANDING = range(4)
+
+
+def advance(bedside: Bedside, until: int) -> None:
+    """Let everything happen that falls due up to a moment, itself included."""
+    patient, rules, _ = bedside
+    if until >= patient.due:
+        while True:
+            due = min((s for s in _all(patient, rules, until)), default=None)
+            if due is None or due.moment > until:
+                break
+            _happen(bedside, due)
+        patient.due = _bound(patient)
+    patient.now = max(patient.now, until)
+
+
+def due(patient: Patient) -> int | None:
+    """The next moment at which something falls due if nothing else comes, exactly."""
+    moments = list(_silences(patient))
+    for alarm in patient.alarms.values():
+        moments += [(m, 0, "") for m in (alarm.escalate, alarm.remind) if m]
+        moments.append((alarm.restate, 0, ""))
+    return min(moments)[0] if moments else None
+
+
+def _silences(patient: Patient) -> Iterator[tuple[int, int, str]]:
+    moment = absence.bed_due(patient)
+    if moment is not None:
+        yield moment, 0, absence.BED
+    for code, track in patient.expected():
+        moment = absence.signal_due(patient, code, track)
+        if moment is not None:
+            yield moment, 1 + INDEX[code], code
+
+
+def _all(patient: Patient, rules: Rules, until: int) -> Iterator[_Sort]:
+    for moment, rank, code in _silences(patient):
+        yield _Sort(moment, _NO_DATA, rank, code)
+    for alarm in patient.alarms.values():
+        rank = rules.rows[alarm.code].rank
+        if alarm.escalate:
+            yield _Sort(alarm.escalate, _ESCALATION, rank, alarm.code)
+        if alarm.remind:
+            yield _Sort(alarm.remind, _REMINDER, rank, alarm.code)
+        # A long gap brings one statement, at the last full minute of it (rule 19).
+        passed = max(0, until - alarm.restate) // rules.standing_ms
+        moment = alarm.restate + passed * rules.standing_ms
+        yield _Sort(moment, _STANDING, rank, alarm.code)
+
+
+def _happen(bedside: Bedside, due: _Sort) -> None:
+    patient, rules, _ = bedside
+    if due.kind == _NO_DATA and due.code == absence.BED:
+        absence.begin_bed(bedside, due.moment)
+    elif due.kind == _NO_DATA:
+        absence.begin_signal(bedside, due.code, due.moment)
+    else:
+        alarm = patient.alarms[due.code]
+        row = rules.rows[due.code]
+        if due.kind == _ESCALATION:
+            alarm.priority = row.escalate_to or alarm.priority
+            annunciation.change(
+                bedside, alarm, Event.ESCALATED, due.moment, annunciate=True
+            )
+        elif due.kind == _REMINDER:
+            is_covered = annunciation.has_stronger(patient, rules, row, alarm.priority)
+            annunciation.change(
+                bedside, alarm, Event.REMINDED, due.moment, annunciate=not is_covered
+            )
+        else:
+            annunciation.change(bedside, alarm, Event.STANDING, due.moment)
+
+
+def _bound(patient: Patient) -> int:
+    """Nothing falls due before; at most what `due` says."""
+    bound = FOREVER_MS
+    if not patient.is_holding(absence.BED):
+        if patient.heard:
+            bound = patient.heard + patient.bed_ms
+        for code, track in patient.tracks.items():
+            moment = track.heard + track.no_data_ms
+            is_due = moment < bound and track.is_expected
+            if is_due and not patient.is_holding(f"{code}.no_data"):
+                bound = moment
+    for alarm in patient.alarms.values():
+        bound = min(
+            bound, alarm.restate, alarm.escalate or bound, alarm.remind or bound
+        )
+    return bound

@@ -1,0 +1,568 @@
+"""What one patient's signals were: 60 s raw, aggregates of 10 s, 24 h by the minute.
+
+Theory of operation. Values come as the dict of one message and are kept as they are,
+in two lists, until the bucket of 10 s that they belong to ends. Then the bucket is
+folded once: into a *block* of bytes (the raw samples of the last 60 s are six of those),
+into the means that the patient's model gets, and into the aggregates of the current
+minute. When the minute ends they become 16-bit numbers in the table of the open hour,
+and when the hour ends its table is compressed. All boundaries are of measurement time,
+aligned to the epoch, and time passes here by messages alone, never by ticks: what is in
+a window depends on what was measured and on nothing else.
+
+A late value goes where it belongs: into the open bucket, a block, the current minute, the
+open hour or a closed one. In the last 60 s a sample that is already there is left alone;
+further back a repeated sample cannot be told from a late one and counts again.
+
+=======  ==================================================  =========================
+piece    holds                                               changes
+=======  ==================================================  =========================
+`r0-6`   one bucket: index, offsets, signals, columns        the open one: each message
+`h0-23`  one hour: index, bytes (plain while open)           the open one: each minute
+=======  ==================================================  =========================
+"""
+
+import itertools
+import struct
+import zlib
+
+from collections.abc import Mapping
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from icu_stream.contracts.signals import INDEX, SIGNALS
+from icu_stream.errors import StateError
+
+
+BUCKET_MS = 10_000
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+RAW_BUCKETS = 6  # closed ones: 60 s
+HOURS = 24
+# Ours: less history says little about what is usual.
+USUAL_MINUTES = 30
+
+_VERSION = 1
+_COUNT = len(SIGNALS)
+# A mean is kept to one decimal more than the signal is shown with. The widest range,
+# -20 to 375, fits 16 bits 8 times over.
+_SCALES = tuple(10 ** (signal.digits + 1) for signal in SIGNALS)
+_SCALE_OF = {signal.code: scale for signal, scale in zip(SIGNALS, _SCALES, strict=True)}
+# One minute of one signal: samples (255 = that many or more), mean, lowest, highest.
+_CELL = struct.Struct("<Bhhh")
+_CELL_TYPE = np.dtype([("n", "u1"), ("mean", "<i2"), ("low", "<i2"), ("high", "<i2")])
+_MINUTE_BYTES = _COUNT * _CELL.size
+_HOUR_BYTES = 60 * _MINUTE_BYTES
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class _Block(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One bucket: for each signal a column, None where a message lacked it."""
+
+    version: int
+    bucket: int
+    offsets: list[int]
+    signals: list[int]
+    columns: list[list[float | None]]
+
+
+class _Hour(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One hour: the plain table while it is open, compressed when it is closed."""
+
+    version: int
+    hour: int
+    is_closed: bool
+    table: bytes
+
+
+class Minute(msgspec.Struct, array_like=True, gc=False):
+    """A signal's running aggregate of the current minute."""
+
+    n: int
+    total: float
+    low: float
+    high: float
+
+
+class Saved(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What belongs to the hot state: where the windows are, and the open minute."""
+
+    bucket: int
+    minute: int
+    hour: int
+    minutes: dict[int, Minute]
+    totals: dict[int, tuple[int, int]]
+
+
+_block = msgspec.msgpack.Decoder(_Block).decode
+_hour = msgspec.msgpack.Decoder(_Hour).decode
+
+
+@lru_cache(maxsize=1024)
+def _plan(codes: tuple[str, ...]) -> tuple[tuple[str, ...], list[int], Any]:
+    """Signals in their order, their numbers, and how to get them from a message."""
+    ordered = tuple(sorted(codes, key=INDEX.__getitem__))
+    return ordered, [INDEX[code] for code in ordered], itemgetter(*ordered)
+
+
+class Windows:
+    """The windows of one patient. Every method that places a value changes them.
+
+    Attributes:
+        times: Of the open bucket, measurement time.
+        rows: Values of the open bucket; not to be changed, others hold them too.
+        bucket: Index of the open bucket since the epoch; -1 before the first message.
+    """
+
+    __slots__ = (
+        "_blocks",
+        "_changed",
+        "_hour",
+        "_hours",
+        "_minute",
+        "_minutes",
+        "_saved_rows",
+        "_table",
+        "_totals",
+        "bucket",
+        "rows",
+        "times",
+    )
+
+    def __init__(self) -> None:
+        self.times: list[int] = []
+        self.rows: list[dict[str, float]] = []
+        self.bucket = -1
+        self._blocks: dict[int, bytes] = {}
+        self._minute = -1
+        self._minutes: dict[str, Minute] = {}
+        self._hour = -1
+        self._table = bytearray()
+        self._hours: dict[int, bytes] = {}
+        # By signal: minutes in the 24 h, and the sum of their scaled means. Integers,
+        # so that adding and taking away leaves no residue.
+        self._totals: dict[str, tuple[int, int]] = {}
+        self._changed: set[bytes] = set()
+        # Of the open bucket at the last save: the usual message leaves no other mark.
+        self._saved_rows = 0
+
+    @property
+    def start_ms(self) -> int:
+        """First moment of the open bucket."""
+        return self.bucket * BUCKET_MS
+
+    @property
+    def end_ms(self) -> int:
+        """The open bucket holds what is before; 0 when there is none."""
+        return (self.bucket + 1) * BUCKET_MS
+
+    def usual(self, signal: str) -> float | None:
+        """Mean of the signal's minutes in the last 24 h; None when there are not 30."""
+        minutes, total = self._totals.get(signal, (0, 0))
+        if minutes < USUAL_MINUTES:
+            return None
+        mean: float = total / minutes / _SCALE_OF[signal]
+        return mean
+
+    # --- time passes
+
+    def turn(self, time_ms: int) -> dict[str, float] | None:
+        """End the open bucket and open that of a later moment.
+
+        Args:
+            time_ms: Not before `end_ms`.
+
+        Returns:
+            Signal to mean of the bucket that ended; None when there is nothing in it.
+        """
+        means = self._fold() if self.rows else None
+        self.bucket = time_ms // BUCKET_MS
+        for old in [b for b in self._blocks if b < self.bucket - RAW_BUCKETS]:
+            del self._blocks[old]
+            self._changed.add(_raw_name(old))
+        minute = time_ms // MINUTE_MS
+        if minute != self._minute:
+            self._end_minute()
+            self._minute = minute
+            if minute // 60 != self._hour:
+                self._end_hour(minute // 60)
+        return means
+
+    def _fold(self) -> dict[str, float]:
+        """Fold the open bucket into a block, the open minute, and means."""
+        codes, numbers, offsets, columns = self._columns()
+        self._blocks[self.bucket] = _encode(
+            (_VERSION, self.bucket, offsets, numbers, columns)
+        )
+        self._changed.add(_raw_name(self.bucket))
+        self.times.clear()
+        self.rows.clear()
+        self._saved_rows = 0
+        minutes = self._minutes
+        means = {}
+        for code, column in zip(codes, columns, strict=True):
+            values = [v for v in column if v is not None] if None in column else column
+            n, total = len(values), sum(values)
+            low, high = min(values), max(values)
+            means[code] = total / n
+            now = minutes.get(code)
+            if now is None:
+                minutes[code] = Minute(n, total, low, high)
+                continue
+            now.n += n
+            now.total += total
+            now.low = min(now.low, low)
+            now.high = max(now.high, high)
+        return means
+
+    def _columns(self) -> tuple[tuple[str, ...], list[int], list[int], list[Any]]:
+        """The open bucket by signal, in the order of time."""
+        times, rows = self.times, self.rows
+        if any(a > b for a, b in itertools.pairwise(times)):
+            order = sorted(range(len(times)), key=times.__getitem__)
+            times = [times[i] for i in order]
+            rows = [rows[i] for i in order]
+        start = self.bucket * BUCKET_MS
+        offsets = [time - start for time in times]
+        first = rows[0]
+        size = len(first)
+        codes, numbers, get = _plan(tuple(first))
+        if size > 1 and all(len(row) == size for row in rows):
+            try:
+                return codes, numbers, offsets, list(zip(*map(get, rows), strict=True))
+            except KeyError:
+                pass
+        seen = dict.fromkeys(code for row in rows for code in row)
+        codes, numbers, _ = _plan(tuple(seen))
+        columns = [[row.get(code) for row in rows] for code in codes]
+        return codes, numbers, offsets, columns
+
+    def _end_minute(self) -> None:
+        """Write the open minute into the table of the open hour."""
+        if not self._minutes:
+            return
+        base = self._minute % 60 * _MINUTE_BYTES
+        for code, m in self._minutes.items():
+            number = INDEX[code]
+            scale = _SCALES[number]
+            mean = round(m.total / m.n * scale)
+            _CELL.pack_into(
+                self._table,
+                base + number * _CELL.size,
+                min(m.n, 255),
+                mean,
+                round(m.low * scale),
+                round(m.high * scale),
+            )
+            self._count(code, 1, mean)
+        self._minutes.clear()
+        self._changed.add(_hour_name(self._hour))
+
+    def _end_hour(self, hour: int) -> None:
+        """Compress the open hour, forget those of the day before, open another."""
+        if self._hour >= 0:
+            self._hours[self._hour] = _compressed(self._table)
+            self._changed.add(_hour_name(self._hour))
+        for old in [h for h in self._hours if h <= hour - HOURS]:
+            self._forget(_expanded(self._hours.pop(old)))
+            self._changed.add(_hour_name(old))
+        self._hour = hour
+        self._table = bytearray(_HOUR_BYTES)
+        self._changed.add(_hour_name(hour))
+
+    def _forget(self, table: bytearray) -> None:
+        """Take an hour out of what is usual."""
+        cells = np.frombuffer(table, _CELL_TYPE).reshape(60, _COUNT)
+        minutes = np.count_nonzero(cells["n"], axis=0)
+        sums = cells["mean"].sum(axis=0, dtype=np.int64)
+        for signal, count, total in zip(SIGNALS, minutes, sums, strict=True):
+            if count:
+                self._count(signal.code, -int(count), -int(total))
+
+    def _count(self, code: str, minutes: int, total: int) -> None:
+        had, sum_ = self._totals.get(code, (0, 0))
+        if had + minutes:
+            self._totals[code] = (had + minutes, sum_ + total)
+        else:
+            self._totals.pop(code, None)
+
+    def clear(self) -> None:
+        """Forget everything; the lists of the open bucket stay the same objects."""
+        for bucket in (self.bucket, *self._blocks):
+            self._changed.add(_raw_name(bucket))
+        for hour in (self._hour, *self._hours):
+            self._changed.add(_hour_name(hour))
+        self.times.clear()
+        self.rows.clear()
+        self._saved_rows = 0
+        self.bucket = self._minute = self._hour = -1
+        self._blocks.clear()
+        self._minutes.clear()
+        self._table = bytearray()
+        self._hours.clear()
+        self._totals.clear()
+
+    # --- late values
+
+    def place(self, time_ms: int, values: Mapping[str, float]) -> None:
+        """Put late values where they belong; what is older than 24 h is dropped.
+
+        Args:
+            time_ms: Before `end_ms`.
+            values: Valid ones, by known signal.
+        """
+        if self.bucket < 0 or not values:
+            return
+        bucket = time_ms // BUCKET_MS
+        if bucket >= self.bucket:
+            self._place_row(self.times, self.rows, time_ms, values)
+            self._changed.add(_raw_name(self.bucket))
+            return
+        if bucket >= self.bucket - RAW_BUCKETS:
+            values = self._place_raw(bucket, time_ms, values)
+        minute = time_ms // MINUTE_MS
+        if minute == self._minute:
+            for code, value in values.items():
+                self._add_to_minute(code, value)
+        elif minute // 60 == self._hour:
+            self._place_in(self._table, minute % 60, values)
+            self._changed.add(_hour_name(self._hour))
+        elif self._hour - HOURS < minute // 60 < self._hour:
+            self._place_in_closed(minute, values)
+
+    def _place_row(
+        self,
+        times: list[int],
+        rows: list[dict[str, float]],
+        time_ms: int,
+        values: Mapping[str, float],
+    ) -> dict[str, float]:
+        """Put values into a bucket; returns those that were not there yet."""
+        there = [row for time, row in zip(times, rows, strict=True) if time == time_ms]
+        new = {
+            code: value
+            for code, value in values.items()
+            if not any(code in row for row in there)
+        }
+        if new:
+            times.append(time_ms)
+            rows.append(new)
+        return new
+
+    def _place_raw(
+        self, bucket: int, time_ms: int, values: Mapping[str, float]
+    ) -> dict[str, float]:
+        times: list[int] = []
+        rows: list[dict[str, float]] = []
+        if bucket in self._blocks:
+            times, rows = _unfolded(_block(self._blocks[bucket]))
+        new = self._place_row(times, rows, time_ms, values)
+        if new:
+            other = Windows()
+            other.bucket, other.times, other.rows = bucket, times, rows
+            self._blocks[bucket] = other.open_block()
+            self._changed.add(_raw_name(bucket))
+        return new
+
+    def _add_to_minute(self, code: str, value: float) -> None:
+        now = self._minutes.get(code)
+        if now is None:
+            self._minutes[code] = Minute(1, value, value, value)
+            return
+        now.n += 1
+        now.total += value
+        now.low = min(now.low, value)
+        now.high = max(now.high, value)
+
+    def _place_in(
+        self, table: bytearray, minute: int, values: Mapping[str, float]
+    ) -> None:
+        for code, value in values.items():
+            number = INDEX[code]
+            at = minute * _MINUTE_BYTES + number * _CELL.size
+            scaled = round(value * _SCALES[number])
+            n, mean, low, high = _CELL.unpack_from(table, at)
+            if not n:
+                _CELL.pack_into(table, at, 1, scaled, scaled, scaled)
+                self._count(code, 1, scaled)
+                continue
+            moved = round((mean * n + scaled) / (n + 1))
+            low, high = min(low, scaled), max(high, scaled)
+            _CELL.pack_into(table, at, min(n + 1, 255), moved, low, high)
+            self._count(code, 0, moved - mean)
+
+    def _place_in_closed(self, minute: int, values: Mapping[str, float]) -> None:
+        hour = minute // 60
+        closed = self._hours.get(hour)
+        table = bytearray(_HOUR_BYTES) if closed is None else _expanded(closed)
+        self._place_in(table, minute % 60, values)
+        self._hours[hour] = _compressed(table)
+        self._changed.add(_hour_name(hour))
+
+    # --- saving
+
+    def open_block(self) -> bytes:
+        """The open bucket as a block."""
+        _, numbers, offsets, columns = self._columns()
+        return _encode((_VERSION, self.bucket, offsets, numbers, columns))
+
+    def saved(self) -> Saved:
+        """What goes into the hot state."""
+        return Saved(
+            self.bucket,
+            self._minute,
+            self._hour,
+            {INDEX[code]: minute for code, minute in self._minutes.items()},
+            {INDEX[code]: total for code, total in self._totals.items()},
+        )
+
+    def pieces(self) -> dict[bytes, bytes]:
+        """What changed since the last call; an empty piece is gone."""
+        if len(self.rows) != self._saved_rows:
+            self._changed.add(_raw_name(self.bucket))
+            self._saved_rows = len(self.rows)
+        found = dict.fromkeys(sorted(self._changed), b"")
+        if self.rows and _raw_name(self.bucket) in found:
+            found[_raw_name(self.bucket)] = self.open_block()
+        for bucket, block in self._blocks.items():
+            name = _raw_name(bucket)
+            if name in self._changed and bucket != self.bucket:
+                found[name] = block
+        for hour, table in self._hours.items():
+            name = _hour_name(hour)
+            if name in self._changed:
+                found[name] = _encode((_VERSION, hour, True, table))
+        name = _hour_name(self._hour)
+        if self._hour >= 0 and name in self._changed:
+            found[name] = _encode((_VERSION, self._hour, False, bytes(self._table)))
+        self._changed.clear()
+        return found
+
+    @classmethod
+    def restored(cls, saved: Saved, pieces: Mapping[bytes, bytes]) -> "Windows":
+        """Windows from what `saved` and `pieces` gave.
+
+        Raises:
+            StateError: A piece cannot be read, or is of an unknown version.
+        """
+        windows = cls()
+        windows.bucket = saved.bucket
+        windows._minute, windows._hour = saved.minute, saved.hour
+        windows._minutes = {SIGNALS[i].code: m for i, m in saved.minutes.items()}
+        windows._totals = {SIGNALS[i].code: t for i, t in saved.totals.items()}
+        if saved.hour >= 0:
+            windows._table = bytearray(_HOUR_BYTES)
+        for name, raw in sorted(pieces.items()):
+            if raw and name[:1] == b"r":
+                windows._restore_block(name, raw)
+            elif raw and name[:1] == b"h":
+                windows._restore_hour(name, raw)
+        return windows
+
+    def _restore_block(self, name: bytes, raw: bytes) -> None:
+        block = _read(name, raw, _block)
+        if block.bucket == self.bucket:
+            self.times, self.rows = _unfolded(block)
+            self._saved_rows = len(self.rows)
+        elif self.bucket - RAW_BUCKETS <= block.bucket < self.bucket:
+            self._blocks[block.bucket] = raw
+
+    def _restore_hour(self, name: bytes, raw: bytes) -> None:
+        hour = _read(name, raw, _hour)
+        if hour.is_closed:
+            # Read once here, so that a damaged one is found now and not in a week.
+            try:
+                _expanded(hour.table)
+            except (zlib.error, ValueError, msgspec.MsgspecError) as error:
+                msg = f"piece {name.decode()}: {error}"
+                raise StateError(msg) from error
+            self._hours[hour.hour] = hour.table
+        elif len(hour.table) != _HOUR_BYTES or hour.hour != self._hour:
+            msg = f"piece {name.decode()}: not the open hour's table"
+            raise StateError(msg)
+        else:
+            self._table = bytearray(hour.table)
+
+
+def _raw_name(bucket: int) -> bytes:
+    return b"r%d" % (bucket % (RAW_BUCKETS + 1))
+
+
+def _hour_name(hour: int) -> bytes:
+    return b"h%02d" % (hour % HOURS)
+
+
+def _read(name: bytes, raw: bytes, decode: Any) -> Any:
+    try:
+        piece = decode(raw)
+    except msgspec.MsgspecError as error:
+        msg = f"piece {name.decode()}: {error}"
+        raise StateError(msg) from error
+    if piece.version != _VERSION:
+        msg = f"piece {name.decode()}: version {piece.version}, want {_VERSION}"
+        raise StateError(msg)
+    return piece
+
+
+def _unfolded(block: _Block) -> tuple[list[int], list[dict[str, float]]]:
+    """The messages of a bucket again, in the order of time."""
+    start = block.bucket * BUCKET_MS
+    codes = [SIGNALS[number].code for number in block.signals]
+    rows = [
+        {c: v for c, v in zip(codes, values, strict=True) if v is not None}
+        for values in zip(*block.columns, strict=True)
+    ]
+    return [start + offset for offset in block.offsets], rows
+
+
+def _compressed(table: bytearray) -> bytes:
+    """An hour's table without absent signals, as small differences, zlib.
+
+    Layout before zlib: samples, then the low and the high bytes of: steps of the mean,
+    mean minus lowest, highest minus mean; each by signal, then by minute.
+    """
+    cells = np.frombuffer(table, _CELL_TYPE).reshape(60, _COUNT)
+    present = np.flatnonzero(cells["n"].any(axis=0))
+    kept = cells[:, present]
+    mean = kept["mean"]
+    steps = np.diff(mean, axis=0, prepend=np.zeros((1, len(present)), np.int16))
+    numbers = np.stack([steps, mean - kept["low"], kept["high"] - mean])
+    halves = np.ascontiguousarray(numbers.transpose(0, 2, 1), "<i2").view("u1")
+    planes = halves.reshape(-1, 2).T.tobytes()
+    counts = kept["n"].T.tobytes()
+    return bytes([len(present), *present.tolist()]) + zlib.compress(counts + planes, 9)
+
+
+def _expanded(packed: bytes) -> bytearray:
+    """The table of an hour that `_compressed` made.
+
+    Raises:
+        zlib.error: Not zlib.
+        ValueError: Not of the right size.
+    """
+    count = packed[0] if packed else 0
+    present = list(packed[1 : 1 + count])
+    size = 60 * count
+    unpacker = zlib.decompressobj()
+    raw = unpacker.decompress(packed[1 + count :], 7 * size + 1)
+    if len(present) != count or len(raw) != 7 * size or not unpacker.eof:
+        msg = f"an hour of {count} signals does not take {len(raw)} bytes"
+        raise ValueError(msg)
+    if any(number >= _COUNT for number in present):
+        msg = f"unknown signals in {present}"
+        raise ValueError(msg)
+    planes = np.frombuffer(raw, "u1", offset=size).reshape(2, -1).T
+    numbers = np.ascontiguousarray(planes).view("<i2").reshape(3, count, 60)
+    steps, below, above = numbers.transpose(0, 2, 1)
+    mean = np.cumsum(steps, axis=0, dtype=np.int16)
+    table = bytearray(_HOUR_BYTES)
+    cells = np.frombuffer(table, _CELL_TYPE).reshape(60, _COUNT)
+    cells["n"][:, present] = np.frombuffer(raw, "u1", size).reshape(count, 60).T
+    cells["mean"][:, present] = mean
+    cells["low"][:, present] = mean - below
+    cells["high"][:, present] = mean + above
+    return table

@@ -1,0 +1,437 @@
+"""Alarm profiles: TOML files of limits, delays and priorities, each with its source.
+
+`load` turns one into `icu_stream.domain.limits.Rules` and refuses what contradicts
+itself: a profile with a mistake does not start.
+"""
+
+import importlib
+import itertools
+import math
+import tomllib
+
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import msgspec
+
+from icu_stream.contracts.alerts import Kind, Priority
+from icu_stream.contracts.signals import BY_CODE, SIGNALS
+from icu_stream.domain.limits import (
+    STRENGTH,
+    Condition,
+    Row,
+    Rule,
+    Rules,
+    quiet_bands,
+)
+from icu_stream.errors import ConfigurationError
+
+
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
+_Code = Annotated[
+    str, msgspec.Meta(pattern=r"^[a-z0-9_*]+\.[a-z0-9_]+$", max_length=64)
+]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+_Some = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+_BED_CODES = ("bed.no_data", "bed.clock_jump", "bed.monitoring_fault")
+_ECG_FAULT = "hr.ecg_fault"
+_ANY_NO_DATA = "*.no_data"
+_ANY_INVALID = "*.invalid"
+
+
+class _Meta(msgspec.Struct, forbid_unknown_fields=True):
+    name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9_-]{1,32}$")]
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    population: _Text
+
+
+class _Silence(msgspec.Struct, forbid_unknown_fields=True):
+    bed_s: _Some
+    intervals: _Some
+    spoken_intervals: _Some
+    source: _Text
+
+
+class _Reminder(msgspec.Struct, forbid_unknown_fields=True):
+    after_s: _Some
+    source: _Text
+
+
+class _Standing(msgspec.Struct, forbid_unknown_fields=True):
+    every_s: _Some
+    source: _Text
+
+
+class _Corroboration(msgspec.Struct, forbid_unknown_fields=True):
+    window_s: _Seconds
+    pulse_pressure: _Some
+    source: _Text
+
+
+class _Clock(msgspec.Struct, forbid_unknown_fields=True):
+    tolerance_s: _Some
+    intervals: _Some
+    steady_s: _Some
+    messages: Annotated[int, msgspec.Meta(ge=1, le=100)]
+    source: _Text
+
+
+class _Technical(msgspec.Struct, forbid_unknown_fields=True):
+    code: _Code
+    source: _Text
+    priority: Priority | None = None
+    delay_s: _Seconds = 0
+    clear_s: _Seconds = 0
+
+
+class _Limit(msgspec.Struct, forbid_unknown_fields=True):
+    code: _Code
+    condition: Condition
+    limit: float
+    delay_s: _Seconds
+    priority: Priority
+    deadband: Annotated[float, msgspec.Meta(ge=0)]
+    clear_s: _Seconds
+    source: _Text
+
+
+class _Escalation(msgspec.Struct, forbid_unknown_fields=True):
+    code: _Code
+    after_s: _Some
+    to: Priority
+    source: _Text
+
+
+class _Added(msgspec.Struct, forbid_unknown_fields=True):
+    code: _Code
+    function: Annotated[str, msgspec.Meta(pattern=r"^[\w.]+:\w+$")]
+    signals: Annotated[list[str], msgspec.Meta(min_length=1)]
+    priority: Priority
+    kind: Kind
+    delay_s: _Seconds
+    clear_s: _Seconds
+    words: _Text
+    source: _Text
+
+
+_SECTIONS = {
+    "meta",
+    "silence",
+    "reminder",
+    "standing",
+    "corroboration",
+    "clock",
+    "technical",
+    "limit",
+    "escalation",
+    "rule",
+}
+
+
+def load(name_or_path: str) -> Rules:
+    """Read a profile.
+
+    Args:
+        name_or_path: The name of a profile that is shipped, or the path of a `.toml`.
+
+    Raises:
+        ConfigurationError: No such file, not TOML, a key that is unknown or missing, a
+            value that is not allowed, or rows that contradict one another; the message
+            names file, row and reason.
+    """
+    file, text = _read(name_or_path)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        msg = f"profile {file}: not TOML: {error}"
+        raise ConfigurationError(msg) from error
+    return _Reader(file, document).rules()
+
+
+def _read(name_or_path: str) -> tuple[str, str]:
+    path = Path(name_or_path)
+    if path.suffix != ".toml" and path.name == name_or_path:
+        entry = resources.files(__name__) / f"{name_or_path}.toml"
+        if not entry.is_file():
+            names = sorted(
+                Path(item.name).stem
+                for item in resources.files(__name__).iterdir()
+                if item.name.endswith(".toml")
+            )
+            msg = (
+                f"profile {name_or_path}: not among those shipped ({', '.join(names)}); "
+                "to use a file of your own, give its path"
+            )
+            raise ConfigurationError(msg)
+        return entry.name, entry.read_text("utf-8")
+    try:
+        return path.name, path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"profile {path}: {error}"
+        raise ConfigurationError(msg) from error
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+class _Reader:
+    """One profile on its way from TOML to rules; every refusal names file and row."""
+
+    def __init__(self, file: str, document: dict[str, Any]) -> None:
+        self.file = file
+        self.document = document
+        if unknown := sorted(document.keys() - _SECTIONS):
+            msg = f"unknown, want one of {', '.join(sorted(_SECTIONS))}"
+            self.refuse("section", unknown[0], msg)
+
+    def refuse(self, section: str, code: object, reason: str) -> NoReturn:
+        msg = f"profile {self.file}, {section} {code}: {reason}"
+        raise ConfigurationError(msg)
+
+    def section(self, name: str, kind: type[_T]) -> _T:
+        if name not in self.document:
+            self.refuse("section", name, "missing")
+        return self.convert(self.document[name], kind, "section", name)
+
+    def table(self, name: str, kind: type[_T]) -> list[_T]:
+        raw = self.document.get(name, [])
+        if not isinstance(raw, list):
+            reason = f"want rows: [[{name}]]"
+            self.refuse("section", name, reason)
+        rows = []
+        seen = set()
+        for number, item in enumerate(raw, 1):
+            code = item.get("code") if isinstance(item, dict) else None
+            row = self.convert(item, kind, name, code or number)
+            if code in seen:
+                self.refuse(name, code, "there are two rows of this code")
+            seen.add(code)
+            rows.append(row)
+        return rows
+
+    def convert(self, raw: Any, kind: type[_T], section: str, code: object) -> _T:
+        try:
+            return msgspec.convert(raw, kind)
+        except msgspec.ValidationError as error:
+            self.refuse(section, code, str(error))
+
+    # --- the parts
+
+    def rules(self) -> Rules:
+        meta = self.section("meta", _Meta)
+        silence = self.section("silence", _Silence)
+        corroboration = self.section("corroboration", _Corroboration)
+        clock = self.section("clock", _Clock)
+        limits = self.table("limit", _Limit)
+        self.check_limits(limits)
+        escalations = {row.code: row for row in self.table("escalation", _Escalation)}
+        rows: dict[str, Row] = {}
+        technical = self.technical()
+        for code in _BED_CODES:
+            rows[code] = self.technical_row(technical[code], code, None, len(rows))
+        for limit in limits:
+            rows[limit.code] = _limit_row(limit, len(rows))
+        rows[_ECG_FAULT] = self.technical_row(
+            technical[_ECG_FAULT], _ECG_FAULT, "hr", len(rows)
+        )
+        for signal in SIGNALS:
+            code = f"{signal.code}.no_data"
+            no_data = technical.get(code, technical[_ANY_NO_DATA])
+            rows[code] = self.technical_row(no_data, code, signal.code, len(rows))
+            invalid = f"{signal.code}.invalid"
+            row = technical.get(invalid, technical[_ANY_INVALID])
+            rows[invalid] = self.technical_row(
+                row, invalid, signal.code, len(rows), rows[code].priority
+            )
+        for escalation in escalations.values():
+            self.escalate(rows, escalation)
+        by_signal = {
+            signal.code: tuple(
+                row
+                for row in rows.values()
+                if row.signal == signal.code and row.condition is not None
+            )
+            for signal in SIGNALS
+        }
+        rules = Rules(
+            name=meta.name,
+            version=meta.version,
+            population=meta.population,
+            rows=rows,
+            limits=by_signal,
+            quiet=quiet_bands(by_signal),
+            bed_ms=_ms(silence.bed_s),
+            intervals=silence.intervals,
+            spoken_intervals=silence.spoken_intervals,
+            remind_ms=_ms(self.section("reminder", _Reminder).after_s),
+            standing_ms=_ms(self.section("standing", _Standing).every_s),
+            corroboration_ms=_ms(corroboration.window_s),
+            pulse_pressure=corroboration.pulse_pressure,
+            clock_ms=_ms(clock.tolerance_s),
+            clock_intervals=clock.intervals,
+            clock_steady_ms=_ms(clock.steady_s),
+            clock_messages=clock.messages,
+        )
+        for added in self.table("rule", _Added):
+            rules = rules.with_rule(self.added(added, rules))
+        return rules
+
+    def technical(self) -> dict[str, _Technical]:
+        rows = {row.code: row for row in self.table("technical", _Technical)}
+        allowed = {*_BED_CODES, _ECG_FAULT, _ANY_NO_DATA, _ANY_INVALID} | {
+            f"{signal.code}.{what}"
+            for signal in SIGNALS
+            for what in ("no_data", "invalid")
+        }
+        for code in rows:
+            if code not in allowed:
+                self.refuse("technical", code, "there is no such alarm")
+        for code in (*_BED_CODES, _ECG_FAULT, _ANY_NO_DATA, _ANY_INVALID):
+            if code not in rows:
+                self.refuse("technical", code, "missing")
+        return rows
+
+    def technical_row(
+        self,
+        row: _Technical,
+        code: str,
+        signal: str | None,
+        rank: int,
+        priority: Priority | None = None,
+    ) -> Row:
+        priority = row.priority or priority
+        if priority is None:
+            self.refuse("technical", row.code, "priority missing")
+        return Row(
+            code=code,
+            signal=signal,
+            kind=Kind.TECHNICAL,
+            priority=priority,
+            rank=rank,
+            source=row.source,
+            delay_ms=_ms(row.delay_s),
+            clear_ms=_ms(row.clear_s),
+        )
+
+    def escalate(self, rows: dict[str, Row], escalation: _Escalation) -> None:
+        row = rows.get(escalation.code)
+        if row is None:
+            self.refuse("escalation", escalation.code, "there is no such alarm")
+        if STRENGTH[escalation.to] <= STRENGTH[row.priority]:
+            reason = f"to {escalation.to} does not rise above {row.priority}"
+            self.refuse("escalation", escalation.code, reason)
+        rows[row.code] = msgspec.structs.replace(
+            row, escalate_ms=_ms(escalation.after_s), escalate_to=escalation.to
+        )
+
+    def added(self, added: _Added, rules: Rules) -> Rule:
+        if added.code in rules.rows:
+            self.refuse("rule", added.code, "there is an alarm of this code")
+        for signal in added.signals:
+            if signal not in BY_CODE:
+                self.refuse("rule", added.code, f"unknown signal {signal!r}")
+        if _signal(added) != added.signals[0]:
+            reason = f"want {added.signals[0]}.<condition>: the first of its signals"
+            self.refuse("rule", added.code, reason)
+        module, _, name = added.function.partition(":")
+        try:
+            decide = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            self.refuse("rule", added.code, f"function {added.function}: {error}")
+        row = Row(
+            code=added.code,
+            signal=added.signals[0],
+            kind=added.kind,
+            priority=added.priority,
+            rank=0,
+            source=added.source,
+            delay_ms=_ms(added.delay_s),
+            clear_ms=_ms(added.clear_s),
+            words=added.words,
+        )
+        return Rule(row, tuple(added.signals), decide)
+
+    # --- contradictions
+
+    def check_limits(self, limits: Sequence[_Limit]) -> None:
+        for limit in limits:
+            self.check_alone(limit)
+        for signal in SIGNALS:
+            own = [row for row in limits if _signal(row) == signal.code]
+            lows = [row for row in own if row.condition is not Condition.HIGH]
+            highs = [row for row in own if row.condition is Condition.HIGH]
+            self.check_order(lows, lambda weaker, stronger: weaker > stronger)
+            self.check_order(highs, lambda weaker, stronger: weaker < stronger)
+            for low in lows:
+                for high in highs:
+                    if low.limit + low.deadband > high.limit - high.deadband:
+                        reason = (
+                            f"{_edge(low)} with its deadband of {low.deadband:g} leaves "
+                            f"nothing inside {_edge(high)} of {high.code}"
+                        )
+                        self.refuse("limit", low.code, reason)
+
+    def check_alone(self, row: _Limit) -> None:
+        signal = BY_CODE.get(_signal(row))
+        if signal is None:
+            self.refuse("limit", row.code, f"unknown signal {_signal(row)!r}")
+        if row.code.endswith((".no_data", ".invalid")) or row.code == _ECG_FAULT:
+            self.refuse("limit", row.code, "this code is a technical alarm's")
+        if not (math.isfinite(row.limit) and signal.low <= row.limit <= signal.high):
+            reason = (
+                f"limit {row.limit:g} {signal.unit} is outside what the instrument can "
+                f"show ({signal.low:g} to {signal.high:g})"
+            )
+            self.refuse("limit", row.code, reason)
+        if row.condition is Condition.ZERO and (row.limit or not row.deadband):
+            self.refuse("limit", row.code, "a zero has limit 0 and a deadband above 0")
+        sign = -1 if row.condition is Condition.HIGH else 1
+        if not signal.low <= row.limit + sign * row.deadband <= signal.high:
+            reason = f"no value is inside by the deadband of {row.deadband:g}"
+            self.refuse("limit", row.code, reason)
+
+    def check_order(
+        self, rows: Sequence[_Limit], is_outer: Callable[[float, float], bool]
+    ) -> None:
+        """Rows of one direction: strongest first, and each weaker one further in."""
+        for stronger, weaker in itertools.pairwise(rows):
+            if STRENGTH[weaker.priority] > STRENGTH[stronger.priority]:
+                reason = f"it is stronger than {stronger.code}: put it before"
+                self.refuse("limit", weaker.code, reason)
+            if not is_outer(weaker.limit, stronger.limit):
+                reason = (
+                    f"{_edge(weaker)} is not reached before {_edge(stronger)} of "
+                    f"{stronger.code}; swap the limits"
+                )
+                self.refuse("limit", weaker.code, reason)
+
+
+def _signal(row: _Limit | _Added) -> str:
+    return row.code.partition(".")[0]
+
+
+def _edge(row: _Limit) -> str:
+    return f"the {row.condition} limit {row.limit:g}"
+
+
+def _limit_row(limit: _Limit, rank: int) -> Row:
+    sign = -1 if limit.condition is Condition.HIGH else 1
+    return Row(
+        code=limit.code,
+        signal=_signal(limit),
+        kind=Kind.PHYSIOLOGICAL,
+        priority=limit.priority,
+        rank=rank,
+        source=limit.source,
+        delay_ms=_ms(limit.delay_s),
+        clear_ms=_ms(limit.clear_s),
+        condition=limit.condition,
+        limit=limit.limit,
+        # Rounded to what a profile can mean: 35.0 + 0.1 must be 35.1.
+        inside=round(limit.limit + sign * limit.deadband, 6),
+    )
