@@ -392,7 +392,7 @@ class _Record:
         patient, values = self.patient, self.vitals.values
         fresh = [code for code in known if self.is_fresh(device, code, time)]
         if len(fresh) < len(known):
-            patient.late += 1
+            patient.late_values += len(known) - len(fresh)
             late = set(known).difference(fresh)
             self.place({c: v for c, v in self.valid().items() if c in late}, time)
         samples = [self.take(device, code, time, interval_ms) for code in fresh]

@@ -249,6 +249,7 @@ _steps = msgspec.msgpack.Decoder(list[Step]).decode
 _COUNTERS = (
     "messages",
     "late",
+    "late_values",
     "duplicates",
     "unknown_signals",
     "invalid",
@@ -266,7 +267,8 @@ class Patient:
         bed: Where.
         last_offset: Of the last record applied; the engine's, saved with the state.
         messages: Messages stepped.
-        late: Messages that were late, or had a value that was.
+        late: Messages that were late.
+        late_values: Values that were late in a message that was not.
         duplicates: Messages that were there already.
         unknown_signals: Values of signals that are not in the table.
         invalid: Values that no instrument can show.
@@ -318,6 +320,7 @@ class Patient:
         "last",
         "last_offset",
         "late",
+        "late_values",
         "mended",
         "messages",
         "model",
@@ -340,6 +343,7 @@ class Patient:
         self.last_offset = -1
         self.messages = 0
         self.late = 0
+        self.late_values = 0
         self.duplicates = 0
         self.unknown_signals = 0
         self.invalid = 0
