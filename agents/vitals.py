@@ -43,8 +43,10 @@ def apply(
     for record in records:
         try:
             vitals = decode(record.value)
-        except ContractError as error:
-            part.refuse(record, str(error))
+        except Exception as error:  # noqa: BLE001 - never a crash loop over one record
+            part.refuse(
+                record, str(error), None if isinstance(error, ContractError) else error
+            )
             continue
         patient_id = vitals.patient_id
         patient = hot.get(patient_id)

@@ -51,7 +51,12 @@ def decode(value: bytes) -> Vitals:
     """
     try:
         vitals = _decode(value)
-    except msgspec.MsgspecError as error:
+    except (
+        msgspec.MsgspecError,
+        UnicodeDecodeError,  # msgspec lets it through from inside a string
+        RecursionError,
+        TypeError,  # no value at all
+    ) as error:
         return _decode_slowly(value, error)
     if not FIRST_MS <= vitals.time < END_MS or len(value) > MAX_BYTES:
         _check_size(value)

@@ -67,8 +67,10 @@ async def read(
 
 
 async def _partitions(consumer: Any, name: str) -> set[int]:
-    await consumer._client.fetch_all_metadata()
-    return consumer.partitions_for_topic(name) or set()
+    cluster = await consumer._client.fetch_all_metadata()
+    partitions: set[int] = cluster.partitions_for_topic(name)
+    assert partitions, f"no topic {name}"
+    return partitions
 
 
 async def log_of(settings: Settings) -> list[ConsumerRecord]:
