@@ -185,6 +185,7 @@ class Outcome:
     transitions: list[Transition] = field(default_factory=list)
     messages: int = 0
     late: int = 0
+    late_values: int = 0  # in messages that were not
     duplicates: int = 0
     open: dict[str, str] = field(default_factory=dict)  # alert_id to state, not over
     accepted: list[tuple[str, bool]] = field(default_factory=list)  # by command_id
@@ -196,11 +197,26 @@ class Outcome:
 
 
 class Sample(NamedTuple):
-    """One value of one signal."""
+    """One value of one signal.
+
+    Attributes:
+        time: When it was measured.
+        heard: When it counts as heard, for silence (rule 14).
+        value: As in the message.
+        interval: Of its message, ms.
+    """
 
     time: int
+    heard: int
     value: Any
-    interval: float  # ms to the device's next message, as its message declared
+    interval: float
+
+
+class Spoken(NamedTuple):
+    """When the bed was heard last, and the interval of that message, ms."""
+
+    heard: int
+    interval: float
 
 
 class Decision(NamedTuple):
@@ -211,14 +227,21 @@ class Decision(NamedTuple):
     inside: bool
 
 
+class Suspicious(NamedTuple):
+    """A message whose clock is not as its device's was."""
+
+    skew: int
+    arrived: int
+
+
 @dataclass
 class Device:
     """One device: its last moment, its skew, and the suspicious messages in a row."""
 
+    skew: int | None
     last: int | None = None
     last_own: int | None = None
-    skew: int | None = None
-    row: list[int] = field(default_factory=list)
+    row: list[Suspicious] = field(default_factory=list)
     jumped: bool = False
 
 
@@ -338,7 +361,7 @@ class Patient:
         self.valid: dict[str, list[Sample]] = {}
         self.last_value: dict[str, int] = {}  # also of what was taken off
         self.decided: dict[str, list[Decision]] = {}
-        self.bed_spoke: Sample | None = None
+        self.bed_spoke: Spoken | None = None
         self.alarms: dict[str, Alarm] = {}
         self.commands: dict[str, bool] = {}
 
@@ -357,13 +380,17 @@ class Patient:
     def take_vitals(self, record: Record) -> None:
         """Rules 2 and 3: place the message in time, advance, apply its values."""
         message = record.message
-        device = self.devices.setdefault(message.get("device", ""), Device())
+        device = self.rule_4_device(message.get("device", ""))
         self.outcome.messages += 1
 
         if message["time"] == device.last_own:
             self.outcome.duplicates += 1
             return
-        time = self.rule_4_time(device, record)
+        is_suspicious = self.rule_4_is_suspicious(device, record)
+        if is_suspicious:
+            time = self.rule_4_time(device, record)
+        else:
+            time = int(message["time"])
         if time is None or (device.last is not None and time < device.last):
             self.outcome.late += 1
             return
@@ -372,6 +399,9 @@ class Patient:
             return
 
         device.last, device.last_own = time, message["time"]
+        if not is_suspicious:
+            device.skew = message["time"] - record.arrived_ms
+            device.row, device.jumped = [], False
         self.skew = device.skew
         self.advance(time)
         self.rule_4_alarm(time)
@@ -396,20 +426,31 @@ class Patient:
 
     # -- rule 4: the device's clock -------------------------------------------------
 
-    def rule_4_time(self, device: Device, record: Record) -> int | None:
-        """The message's measurement time; None when its clock makes it late."""
-        message = record.message
-        skew = message["time"] - record.arrived_ms
-        allowed = max(CLOCK_S * SECOND, 2 * interval_ms(message))
-        if device.skew is None or record.replay or abs(skew - device.skew) <= allowed:
-            device.skew, device.row, device.jumped = skew, [], False
-            return int(message["time"])
+    def rule_4_device(self, name: str) -> Device:
+        """The device; one that is new has the skew of the patient's last message."""
+        return self.devices.setdefault(name, Device(self.skew))
 
-        steady = device.row and abs(skew - device.row[0]) <= CLOCK_STEADY_S * SECOND
-        device.row = [*device.row, skew] if steady else [skew]
-        if len(device.row) >= CLOCK_MESSAGES:
+    def rule_4_is_suspicious(self, device: Device, record: Record) -> bool:
+        """Did the device's clock move by more than a clock does?"""
+        if device.skew is None or record.replay:
+            return False
+        skew: int = record.message["time"] - record.arrived_ms
+        allowed = max(CLOCK_S * SECOND, 2 * interval_ms(record.message))
+        return abs(skew - device.skew) > allowed
+
+    def rule_4_time(self, device: Device, record: Record) -> int | None:
+        """A suspicious message's measurement time; None when it is late."""
+        assert device.skew is not None
+        this = Suspicious(record.message["time"] - record.arrived_ms, record.arrived_ms)
+        first = device.row[0] if device.row else this
+        is_steady = abs(this.skew - first.skew) <= CLOCK_STEADY_S * SECOND
+        device.row = [*device.row, this] if is_steady else [this]
+
+        lasted = this.arrived - device.row[0].arrived
+        is_no_buffer = lasted >= interval_ms(record.message) / 2
+        if len(device.row) >= CLOCK_MESSAGES and is_no_buffer:
             device.jumped = True
-        if device.jumped or skew > device.skew:
+        if device.jumped or this.skew > device.skew:
             return record.arrived_ms + device.skew
         return None
 
@@ -432,21 +473,37 @@ class Patient:
         }
         if not values:
             return
-        interval = interval_ms(message)
-        if self.bed_spoke is None or time > self.bed_spoke.time:
-            self.bed_spoke = Sample(time, None, interval)
+        self.rule_14_hear_bed(time, interval_ms(message))
         self.over("bed.no_data", time)  # rule 17
-
         # All are heard before any is decided: a pulse counts in its own message.
         heard = [s for s in SIGNALS if s in values and not self.is_late(s, time)]
+        self.outcome.late_values += len(values) - len(heard)
         for signal in heard:
-            sample = Sample(time, values[signal], interval)
-            self.last_value[signal] = time
-            self.spoken.setdefault(signal, []).append(sample)
-            if is_valid(signal, sample.value):
-                self.valid.setdefault(signal, []).append(sample)
+            self.hear(signal, time, values[signal], interval_ms(message))
         for signal in heard:
             self.decide(signal, self.spoken[signal][-1])
+
+    def hear(self, signal: str, time: int, value: Any, interval: float) -> None:
+        """Rule 14: keep a value, with the moment at which it was heard."""
+        assert self.bed_spoke is not None
+        heard = max(time, self.bed_spoke.heard)
+        if self.is_active(f"{signal}.no_data"):
+            heard = max(heard, self.alarms[f"{signal}.no_data"].onset)
+        sample = Sample(time, heard, value, interval)
+        self.last_value[signal] = time
+        self.spoken.setdefault(signal, []).append(sample)
+        if is_valid(signal, value):
+            self.valid.setdefault(signal, []).append(sample)
+
+    def rule_14_hear_bed(self, time: int, interval: float) -> None:
+        """The bed was heard at the furthest time of its messages with a value."""
+        last = self.bed_spoke
+        if last is None or time > last.heard:
+            last = Spoken(time, interval)
+        if self.is_active("bed.no_data"):
+            heard = max(last.heard, self.alarms["bed.no_data"].onset)
+            last = Spoken(heard, last.interval)
+        self.bed_spoke = last
 
     def is_late(self, signal: str, time: int) -> bool:
         """Rule 3: not after the last value of the same signal."""
@@ -622,24 +679,26 @@ class Patient:
         if not self.spoken or self.bed_spoke is None or self.is_active("bed.no_data"):
             return None
         wait = max(BED_NO_DATA_S * SECOND, GAP_FACTOR * self.bed_spoke.interval)
-        return int(self.bed_spoke.time + wait)
+        return int(self.bed_spoke.heard + wait)
 
     def rule_14_due(self, signal: str) -> float:
         """When a signal that is expected will have been silent for too long."""
         last = self.spoken[signal][-1]
-        return last.time + no_data_ms(signal, last.interval)
+        return last.heard + no_data_ms(signal, last.interval)
 
     def rule_16_due(self, signal: str) -> int | None:
         """The moment of a signal's no-data alarm, None when there is to be none."""
         if signal not in self.spoken or self.is_active(f"{signal}.no_data"):
             return None
-        if self.bed_spoke is None or self.is_active("bed.no_data"):
+        bed_due = self.rule_15_due()
+        if self.bed_spoke is None or bed_due is None:
             return None
-        last = self.spoken[signal][-1]
-        if self.bed_spoke.time - last.time < SPOKEN_FACTOR * last.interval:
-            return None
-        due = self.rule_14_due(signal)
-        return None if due == math.inf else max(int(due), self.bed_spoke.time)
+        last, due = self.spoken[signal][-1], self.rule_14_due(signal)
+        a_while = SPOKEN_FACTOR * last.interval
+        has_spoken = self.bed_spoke.heard - last.heard >= a_while
+        if due == math.inf or not (has_spoken or bed_due - due >= a_while):
+            return None  # the whole bed is falling silent
+        return max(int(due), self.bed_spoke.heard)
 
     def raise_no_data(self, code: str, moment: int) -> None:
         """Rules 15 and 16: the onset is the moment at which it was due."""

@@ -66,7 +66,7 @@ class Nasty:
     """One log in the making."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311 (a test's noise, no secret)
+        self.random = random.Random(seed)
         self.nastiness = self.random.choice((0.0, 0.005, 0.02, 0.06))
         self.wall = START_MS
         self.step_s: float = self.random.choice((1, 1, 1, 1, 1, 2, 5, 60, 3600))
@@ -149,8 +149,8 @@ class Nasty:
 
     def tick(self) -> None:
         """The worker's clock."""
-        message = {"patient_id": PATIENT, "time": self.wall}
-        self.add(Record(message, self.wall, "tick"))
+        wall = self.wall - (self.random.choice((1000, 30_000)) if self.chance() else 0)
+        self.add(Record({"patient_id": PATIENT, "time": wall}, wall, "tick"))
 
     def ask(self) -> None:
         """A person asks something."""
@@ -184,10 +184,22 @@ class Nasty:
             source.jump_until = self.wall + self.random.choice((1, 2, 4, 40)) * 1000
         if self.wall < source.silent_until:
             return
-        record = Record(self.message(source), self.arrival(), "vitals", self.replay)
+        replay = self.replay != self.chance(0.3)
+        record = Record(self.message(source), self.arrival(), "vitals", replay)
         self.add(record)
         if self.chance(2):
             self.repeat(record)
+        if self.chance(0.5):
+            self.empty_buffer(source)
+
+    def empty_buffer(self, source: Source) -> None:
+        """A device sends at once what it kept for a minute or more."""
+        first = self.wall - self.random.choice((58, 61, 63, 70, 130)) * 1000
+        for number in range(self.random.choice((2, 3, 4, 12))):
+            message = self.message(source)
+            message["time"] = first + source.offset_ms + number * 1000
+            arrived = self.wall + number * self.random.choice((1, 250, 300, 600))
+            self.add(Record(message, arrived, "vitals", self.replay))
 
     def arrival(self) -> int:
         """When Kafka stamps the message."""
@@ -215,6 +227,8 @@ class Nasty:
             "time": self.wall + source.offset_ms + jump_ms,
             "values": self.values(source),
         }
+        if self.chance():
+            source.interval_s = self.random.choice((None, 0.5, 1, 2, 4, 5, 60, 3600))
         if source.interval_s is not None:
             message["interval_s"] = source.interval_s
         return message

@@ -1,0 +1,36 @@
+"""The core and the reference agree on nasty logs.
+
+`REFERENCE_LOGS` says how many logs (default 3,000, about 20 s), `REFERENCE_SEED` which
+is the first. A difference is shown with the shortest log that has it.
+"""
+
+import os
+
+from collections.abc import Sequence
+
+from tests.integration import core
+from tests.integration.reference import Record
+from tests.properties import nasty
+
+
+LOGS = int(os.environ.get("REFERENCE_LOGS", "3000"))
+SEED = int(os.environ.get("REFERENCE_SEED", "0"))
+
+
+def test_thousands_of_nasty_logs_give_the_same_alarms_twice() -> None:
+    for seed in range(SEED, SEED + LOGS):
+        log = nasty.log(seed)
+
+        assert not differs(log), shown(seed, log)
+
+
+def differs(log: Sequence[Record]) -> bool:
+    """Do core and reference differ on it?"""
+    return bool(core.differences(nasty.PATIENT, log))
+
+
+def shown(seed: int, log: Sequence[Record]) -> str:
+    """The shortest log that shows the difference, a record a line."""
+    short = nasty.shrunk(log, differs)
+    found = core.differences(nasty.PATIENT, short)
+    return "\n".join([f"seed {seed}:", *map(repr, short), *found])
