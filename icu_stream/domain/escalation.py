@@ -37,7 +37,7 @@ def advance(bedside: Bedside, until: int) -> None:
             if due is None or due.moment > until:
                 break
             _happen(bedside, due)
-        patient.due = _bound(patient)
+        patient.due = bound(patient)
     patient.now = max(patient.now, until)
 
 
@@ -98,7 +98,7 @@ def _happen(bedside: Bedside, due: _Sort) -> None:
             annunciation.change(bedside, alarm, Event.STANDING, due.moment)
 
 
-def _bound(patient: Patient) -> int:
+def bound(patient: Patient) -> int:
     """Nothing falls due before; at most what `due` says."""
     bound = FOREVER_MS
     if not patient.is_holding(absence.BED):

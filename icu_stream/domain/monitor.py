@@ -93,20 +93,24 @@ def step(
     Raises:
         RuleError: A rule raised. The rest of the record was decided.
     """
+    record: _Record | None = None
     device = patient.devices.get(vitals.device)
     if device is not None and vitals.__class__ is Vitals:
         time = vitals.time
         skew_ms = time - arrived_ms
         values = vitals.values
-        bands = device.bands
         if (
-            patient.start <= time < patient.check
+            time >= patient.start
             and time > device.time
-            and len(values) == len(bands)
+            and len(values) == len(device.bands)
             and (-rules.clock_ms <= skew_ms - device.skew <= rules.clock_ms or replay)
             and vitals.interval_s == device.interval_s
             and vitals.bed == device.bed
         ):
+            if time >= patient.check:
+                record = _Record(patient, vitals, arrived_ms, rules)
+                record.pass_time(time)
+            bands = device.bands
             try:
                 for code, value in values.items():
                     low, high = bands[code]
@@ -124,10 +128,12 @@ def step(
                     patient.messages += 1
                     patient.times.append(time)
                     patient.rows.append(values)
-                    return ()
+                    return () if record is None else record.answer()
             except (KeyError, TypeError):
                 pass
-    return _Record(patient, vitals, arrived_ms, rules).step(replay=replay)
+    if record is None:
+        record = _Record(patient, vitals, arrived_ms, rules)
+    return record.step(replay=replay)
 
 
 def tick(patient: Patient, now_ms: int, rules: Rules) -> Sequence[Message]:
@@ -285,6 +291,29 @@ class _Record:
         skew.follow(device, vitals, time, self.arrived_ms)
         self.apply(device, time)
         _set_check(patient)
+        return self.answer()
+
+    def pass_time(self, time: int) -> None:
+        """A bucket has ended or something may be due, before a message on the usual path.
+
+        What is due needs the careful path, which the lack of bands leads to.
+        """
+        patient = self.patient
+        patient.settle()
+        if time >= patient.due:
+            patient.due = escalation.bound(patient)
+        if time >= patient.due:
+            patient.unbind()
+        elif time >= patient.windows.end_ms:
+            self.guarded(self.turn, time)
+        _set_check(patient)
+
+    def answer(self) -> Sequence[Message]:
+        """What was said on the record.
+
+        Raises:
+            RuleError: A rule raised.
+        """
         if self.error is not None:
             raise RuleError(self.bedside.said, self.error) from self.error
         return self.bedside.said
@@ -346,8 +375,14 @@ class _Record:
                 annunciation.end(self.bedside, _FAULT, time)
             if time >= patient.windows.end_ms:
                 self.guarded(self.turn, time)
-            self.hear(device, known, time, interval_ms)
-        self.bind(device, known)
+        fresh = [code for code in known if self.is_fresh(device, code, time)]
+        if fresh:
+            self.hear(device, fresh, time, interval_ms)
+        if len(fresh) < len(known):
+            patient.late_values += len(known) - len(fresh)
+            late = set(known).difference(fresh)
+            self.place({c: v for c, v in self.valid().items() if c in late}, time)
+        self.bind(device, fresh)
 
     def turn(self, time: int) -> None:
         """Ten seconds have ended: the model scores them, then learns them."""
@@ -383,18 +418,13 @@ class _Record:
         )
 
     def hear(
-        self, device: Device, known: list[str], time: int, interval_ms: int
+        self, device: Device, fresh: list[str], time: int, interval_ms: int
     ) -> None:
         """Take the values into their tracks, then decide those that need it.
 
         All are heard before any is decided: a pulse counts in its own message.
         """
         patient, values = self.patient, self.vitals.values
-        fresh = [code for code in known if self.is_fresh(device, code, time)]
-        if len(fresh) < len(known):
-            patient.late_values += len(known) - len(fresh)
-            late = set(known).difference(fresh)
-            self.place({c: v for c, v in self.valid().items() if c in late}, time)
         samples = [self.take(device, code, time, interval_ms) for code in fresh]
         kept = {sample.code: sample.value for sample in samples if sample.is_valid}
         if kept:
@@ -524,19 +554,19 @@ class _Record:
         except Exception as error:  # noqa: BLE001 - kept, and raised when all is done
             self.error = self.error or error
 
-    def bind(self, device: Device, known: list[str]) -> None:
+    def bind(self, device: Device, fresh: list[str]) -> None:
         """Prepare the usual path for a message with the same signals."""
         patient = self.patient
         if (
-            not known
+            not fresh
             or device.is_off
             or device.own
-            or len(known) < len(self.vitals.values)
+            or len(fresh) < len(self.vitals.values)
             or patient.is_holding(_FAULT)
             or patient.is_holding(absence.BED)
         ):
             device.bands = NO_BANDS
             return
-        bands = self.rules.bands(frozenset(known))
+        bands = self.rules.bands(frozenset(fresh))
         busy = patient.busy.intersection(bands)
         device.bands = bands | dict.fromkeys(busy, NEVER) if busy else bands
