@@ -95,7 +95,7 @@ def step(
     """
     record: _Record | None = None
     device = patient.devices.get(vitals.device)
-    if device is not None and vitals.__class__ is Vitals:
+    if device is not None and vitals.__class__ is not Mended:
         time = vitals.time
         skew_ms = time - arrived_ms
         values = vitals.values
@@ -128,7 +128,7 @@ def step(
                     patient.messages += 1
                     patient.times.append(time)
                     patient.rows.append(values)
-                    return () if record is None else record.answer()
+                    return () if record is None else record.passed()
             except (KeyError, TypeError):
                 pass
     if record is None:
@@ -307,6 +307,16 @@ class _Record:
         elif time >= patient.windows.end_ms:
             self.guarded(self.turn, time)
         _set_check(patient)
+
+    def passed(self) -> Sequence[Message]:
+        """The message went the usual way after `pass_time`."""
+        patient = self.patient
+        # Here, so that the next moment due counts from this message: then it falls
+        # together with the end of a bucket, and time has to be passed only once.
+        patient.settle()
+        patient.due = escalation.bound(patient)
+        _set_check(patient)
+        return self.answer()
 
     def answer(self) -> Sequence[Message]:
         """What was said on the record.

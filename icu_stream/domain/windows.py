@@ -205,7 +205,10 @@ class Windows:
         means = {}
         for code, column in zip(codes, columns, strict=True):
             # Sorting gives both ends for less than min() and max() take.
-            values = sorted([v for v in column if v is not None])
+            try:
+                values = sorted(column)
+            except TypeError:  # a message lacked the signal
+                values = sorted([v for v in column if v is not None])
             total = sum(values)
             n = len(values)
             means[code] = total / n
