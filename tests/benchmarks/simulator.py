@@ -37,7 +37,7 @@ def measured(what: str) -> Iterator[Callable[[int], None]]:
     yield made.append
     seconds = time.perf_counter() - began
     cpu = time.process_time() - began_cpu
-    print(  # noqa: T201
+    print(
         f"{what:<58} {made[0] / seconds:>9,.0f}/s {made[0] / cpu:>9,.0f}/s of CPU"
         f" {100 * cpu / seconds:>4.0f} % of a core"
     )
@@ -116,7 +116,7 @@ def main() -> None:
         for path in recordings():
             asyncio.run(replayed(settings, path))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"peak memory of this process: {peak} MB")  # noqa: T201
+    print(f"peak memory of this process: {peak} MB")
 
 
 if __name__ == "__main__":
