@@ -27,7 +27,8 @@ from icu_stream.contracts.alerts import Alert
 from icu_stream.contracts.commands import Command
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import Scores
-from icu_stream.errors import ConfigurationError
+from icu_stream.domain import decoding
+from icu_stream.errors import ConfigurationError, ContractError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 from icu_stream.ward.tiles import (
@@ -35,7 +36,6 @@ from icu_stream.ward.tiles import (
     POINT_MS,
     POINTS,
     WORKER_MS,
-    Measured,
     Ward,
 )
 
@@ -56,7 +56,6 @@ _WAIT_MS = 200
 _MAX_RECORDS = 1_000
 _RETRY_S = (0.5, 1, 2, 5)
 
-_VITALS = msgspec.json.Decoder(Measured)
 _COMMAND = msgspec.json.Decoder(Command)
 _ALERT = msgspec.json.Decoder(Alert)
 _SCORES = msgspec.json.Decoder(Scores)
@@ -178,7 +177,7 @@ class Feed:
         arrived_ms = min(record.timestamp, clock.now_ms())
         try:
             self._readers[record.topic](record, arrived_ms)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (ContractError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             self.refused += 1
             if self.refused == 1:
                 log.warning(
@@ -197,8 +196,7 @@ class Feed:
                 return
             if envelope.TICK in names:
                 return
-        message = _VITALS.decode(record.value or b"")
-        self._ward.measure(message, arrived_ms, record.partition)
+        self._ward.measure(decoding.decode(record.value), arrived_ms, record.partition)
 
     def _read_alert(self, record: ConsumerRecord, arrived_ms: int) -> None:
         self._ward.state(

@@ -1,7 +1,7 @@
 """The page as Dash owns it: a frame of empty places that ward.js fills.
 
-Dash never touches what is inside `#bar-live`, `#units`, `#attn` and `#ward`: components
-that React manages fall behind at a hundred beds and show old numbers as live ones.
+Dash never touches what is inside `#bar-live`, `#theme`, `#units`, `#attn` and `#ward`:
+components that React manages fall behind at a hundred beds and show old numbers as live.
 """
 
 from typing import Any
@@ -10,7 +10,6 @@ from dash import dcc, html
 
 
 FOOTER = "Secondary notification only. Use the bedside monitor."
-THEMES = {"auto": "Auto", "dark": "Dark", "light": "Light", "night": "Night"}
 
 # While the page loads: the shape of the ward, without a digit that could be a value.
 INDEX = """<!DOCTYPE html>
@@ -35,27 +34,14 @@ INDEX = """<!DOCTYPE html>
 
 
 def page() -> html.Div:
-    """What every page has: bar, themes, place for the rest."""
+    """What every page has: bar, choice of a theme, place for the rest."""
     return html.Div(
         [
             dcc.Location(id="url", refresh=False),
             html.Header(
                 [
                     html.Div(id="bar-live"),
-                    html.Div(
-                        dcc.RadioItems(
-                            id="theme",
-                            options=[
-                                {"value": key, "label": label}
-                                for key, label in THEMES.items()
-                            ],
-                            value="auto",
-                            persistence=True,
-                            inline=True,
-                        ),
-                        role="radiogroup",
-                        **_aria(label="Colours"),
-                    ),
+                    html.Div(id="theme"),
                 ],
                 id="bar",
             ),
@@ -75,6 +61,7 @@ def ward() -> html.Div:
     """The ward itself: units, what needs attention, tiles."""
     return html.Div(
         [
+            html.H1("Ward", className="unseen"),
             html.Aside(
                 [
                     html.Div(id="units", role="group", **_aria(label="Units")),

@@ -20,7 +20,7 @@ what travels to the browsers (see frames.py for the format).
 import re
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -89,13 +89,6 @@ _STATES = {State.ACTIVE: "on", State.ACKNOWLEDGED: "ack", State.LATCHED: "latche
 _EMPTY = "∅"  # starts the row id of an empty bed; a patient's id is ASCII
 
 
-class Measured(Vitals, frozen=True, kw_only=True, omit_defaults=True):
-    """Vitals of which one value may be nonsense: the others are shown all the same."""
-
-    values: dict[str, Any] = msgspec.field(default_factory=dict)
-    status: dict[str, Any] = msgspec.field(default_factory=dict)
-
-
 class Reading(msgspec.Struct):
     """The last word about one signal of one patient.
 
@@ -124,11 +117,13 @@ class OpenAlarm(msgspec.Struct):
     Attributes:
         alert: The newest transition, or the newest statement of it.
         since_ms: When it came into its state; None when only statements were seen.
+        by: Who brought it into its state; a later statement does not repeat it.
         confirmed_ms: Arrival of the last message about it.
     """
 
     alert: Alert
     since_ms: int | None
+    by: str | None
     confirmed_ms: int
 
 
@@ -143,7 +138,7 @@ class Patient:
         self.alarms: dict[str, OpenAlarm] = {}
         self.paused = False
         self.sent: Row = {}
-        self._device_bed = ""
+        self._beds: dict[str, str] = {}
         self._over: dict[str, tuple[int, int]] = {}
         self._news2: tuple[int, int] | None = None
         self._rise = 0
@@ -154,12 +149,13 @@ class Patient:
 
     # --- what is heard
 
-    def measure(self, message: Measured, arrived_ms: int) -> None:
+    def measure(self, message: Vitals, arrived_ms: int) -> None:
         """Take what a device measured: 12 us for seven signals, timed over 200 beds."""
-        if message.bed and message.bed != self._device_bed:
+        if message.bed and message.bed != self._beds.get(message.device):
             # Only a change counts: after a transfer, a monitor may name its old bed on.
-            self.bed = self._device_bed = message.bed
-        for code, value in message.values.items():
+            self.bed = self._beds[message.device] = message.bed
+        values: Mapping[str, Any] = message.values  # a mended message holds anything
+        for code, value in values.items():
             if value is None or (code not in _FRESH_S and code not in _CUFF):
                 continue
             fresh_ms = _fresh_ms(code, message.interval_s)
@@ -182,12 +178,12 @@ class Patient:
         for code in message.status:
             # The device says why there is no value: the one before does not stand in.
             known = self.readings.get(code)
-            if known is not None and message.values.get(code) is None:
+            if known is not None and values.get(code) is None:
                 known.value = None
 
     def state(self, alert: Alert, arrived_ms: int) -> None:
         """Take one statement about one alarm; an older one than known is passed over."""
-        if alert.bed and not self._device_bed:
+        if alert.bed and not self.bed:
             self.bed = alert.bed
         if alert.event in {Event.PAUSED, Event.RESUMED}:
             self.paused = alert.event is Event.PAUSED
@@ -202,16 +198,16 @@ class Patient:
             self.alarms.pop(alert.alert_id, None)
             self._over[alert.alert_id] = (alert.transition, arrived_ms)
             return
-        since_ms: int | None
+        since_ms = None if alert.event is Event.STANDING else alert.time
+        by = alert.by
         if known is not None and known.alert.state is alert.state:
             since_ms = known.since_ms
-        else:
-            since_ms = None if alert.event is Event.STANDING else alert.time
-        self.alarms[alert.alert_id] = OpenAlarm(alert, since_ms, arrived_ms)
+            by = by or known.by
+        self.alarms[alert.alert_id] = OpenAlarm(alert, since_ms, by, arrived_ms)
 
     def score(self, scores: Scores, arrived_ms: int) -> None:
         """Take the newest scores."""
-        if scores.bed and not self._device_bed:
+        if scores.bed and not self.bed:
             self.bed = scores.bed
         if scores.news2 is None:
             return
@@ -391,7 +387,7 @@ class Ward:
         self._listening_ms = now_ms
         self.complete_ms = complete_ms
 
-    def measure(self, message: Measured, arrived_ms: int, partition: int) -> None:
+    def measure(self, message: Vitals, arrived_ms: int, partition: int) -> None:
         """Take one message of a device."""
         self.newest_ms = max(self.newest_ms, arrived_ms)
         if not message.values and not message.status:
@@ -582,7 +578,7 @@ def _alarm(alarm: OpenAlarm, now_ms: int) -> Row:
         "g": _PLACES.get(alert.signal or "", -1),
         "o": alert.onset,
         "at": alarm.since_ms,
-        "by": [wording.initials(alert.by), alert.by] if alert.by else None,
+        "by": [wording.initials(alarm.by), alarm.by] if alarm.by else None,
         "x": alarm.confirmed_ms if doubtful else None,
         "l": alert.limit,
     }

@@ -78,7 +78,7 @@ def test_alarms_look_the_same_in_every_theme():
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_theme_is_picked_and_kept(page: Page):
-    await page.get_by_label("Light").check()
+    await page.get_by_label("Colours").select_option("Light")
     ground = "getComputedStyle(document.querySelector('.tile')).backgroundColor"
     light = await page.evaluate(ground)
     await page.reload()

@@ -1,6 +1,6 @@
 /* The ward: frames come in on one WebSocket and are drawn straight into the page.
  *
- * Dash owns the places #bar-live, #units, #attn and #ward; this file owns what is inside
+ * Dash owns the places #bar-live, #theme, #units, #attn and #ward; this file owns what is inside
  * them. It draws from `rows` and nothing else, so a place that Dash makes anew is filled
  * anew. Frames are described in icu_stream/ward/frames.py.
  *
@@ -199,7 +199,8 @@
   function draw(changes) {
     const isNew = changes.some((change) => change.d);
     if (isNew) return drawAll();
-    for (const change of changes) if (tiles.has(change.i)) drawTile(rows.get(change.i));
+    for (const change of changes)
+      if (tiles.has(change.i)) drawTile(rows.get(change.i), change);
     const isAlarm = changes.some((change) => change.al || "n" in change);
     drawAround(isAlarm);
   }
@@ -210,8 +211,8 @@
       drawUnits();
       drawList();
       announce();
+      flashTogether();
     }
-    flashTogether();
   }
 
   // ---------------------------------------------------------------- bar
@@ -247,6 +248,7 @@
   function drawBar() {
     const bar = byId("bar-live");
     if (!bar) return;
+    drawTheme();
     const [kind, text] = message();
     dress(document.body, lost ? "lost" : kind === "alert" ? "nofeed" : "");
     const open = lost ? [0, 0, 0, 0] : tally(rows.values());
@@ -446,7 +448,7 @@
   }
 
   function densityFor(n) {
-    if (matchMedia("(max-width: 1599px)").matches) return "m";
+    if (matchMedia("(max-width: 1899px)").matches) return "m";
     return n <= MAX_BEDS.l ? "l" : n <= MAX_BEDS.m ? "m" : n <= MAX_BEDS.s ? "s" : "xs";
   }
 
@@ -496,23 +498,29 @@
     return tile;
   }
 
-  function drawTile(row) {
+  /* Draw what a change concerns; without a change, all of it. */
+  function drawTile(row, change = row) {
     const tile = tiles.get(row.i);
-    if (row.e) {
-      dress(tile.box, "tile empty");
-      write(tile.strip, "Empty");
-      tile.box.setAttribute("aria-label", `Bed ${place(row)}, empty`);
-      return;
-    }
+    if (row.e) return drawEmpty(tile, row);
     const alarms = lost ? [] : alarmsOf(row);
     const first = alarms[0];
-    dress(tile.box, first ? `tile ${looks(first)}` : "tile");
-    PLACES.forEach((_, i) => drawNumber(tile.numbers[i], i, row, first));
-    write(tile.paused, row.z && !lost ? "⏸ paused" : "");
-    drawHead(tile, row);
-    write(tile.strip, first ? fitting(stripTexts(first, alarms.length - 1)) : "");
-    drawLine(tile, row);
-    describe(tile, row, first);
+    const isOf = (...fields) => fields.some((field) => field in change);
+    if (isOf("al")) {
+      dress(tile.box, first ? `tile ${looks(first)}` : "tile");
+      write(tile.strip, first ? fitting(stripTexts(first, alarms.length - 1)) : "");
+    }
+    if (isOf("v", "u", "al"))
+      PLACES.forEach((_, i) => drawNumber(tile.numbers[i], i, row, first));
+    if (isOf("z")) write(tile.paused, row.z && !lost ? "⏸ paused" : "");
+    if (isOf("n", "d")) drawHead(tile, row);
+    if (isOf("g", "p")) drawLine(tile, row);
+    if (isOf("v", "al")) describe(tile, row, first);
+  }
+
+  function drawEmpty(tile, row) {
+    dress(tile.box, "tile empty");
+    write(tile.strip, "Empty");
+    tile.box.setAttribute("aria-label", `Bed ${place(row)}, empty`);
   }
 
   function drawNumber(number, i, row, first) {
@@ -712,28 +720,39 @@
     return hour >= NIGHT_FROM || hour < NIGHT_TO;
   }
 
-  let theme = "auto";
+  const THEMES = { auto: "Auto", dark: "Dark", light: "Light", night: "Night" };
+  const stored = localStorage.getItem("theme");
+  let theme = stored in THEMES ? stored : "auto";
+
   function applyTheme() {
     const name = theme === "auto" ? (isNight() ? "night" : "dark") : theme;
     if (document.documentElement.dataset.theme === name) return;
     document.documentElement.dataset.theme = name;
     if (mounted) drawAll();
   }
+
   function checkHour() {
     applyTheme();
     wake("hour", 30000, checkHour);
   }
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    ward: {
-      /* Dash's callback when a theme is picked. */
-      theme(name) {
-        theme = name;
-        applyTheme();
-        return window.dash_clientside.no_update;
-      },
-    },
-  });
+  function drawTheme() {
+    const box = byId("theme");
+    if (!box || box.firstChild) return;
+    const select = make("select");
+    for (const [value, text] of Object.entries(THEMES)) {
+      const option = make("option", "", text);
+      option.value = value;
+      option.selected = value === theme;
+      select.append(option);
+    }
+    select.onchange = () => {
+      theme = select.value;
+      localStorage.setItem("theme", theme);
+      applyTheme();
+    };
+    box.append(make("label", "", "Colours ", select));
+  }
 
   // ---------------------------------------------------------------- begin
 

@@ -3,8 +3,9 @@ import json
 
 from typing import Any
 
+from icu_stream.contracts.vitals import Vitals
 from icu_stream.ward.frames import QUEUE, Hub, Mailbox
-from icu_stream.ward.tiles import Measured, Ward
+from icu_stream.ward.tiles import Ward
 
 
 T0 = 1_795_492_540_000
@@ -27,7 +28,7 @@ def made() -> tuple[Ward, Hub, Clock]:
 
 
 def measure(ward: Ward, hr: float, at_ms: int, patient: str = "p-1") -> None:
-    message = Measured(patient_id=patient, bed=patient, time=at_ms, values={"hr": hr})
+    message = Vitals(patient_id=patient, bed=patient, time=at_ms, values={"hr": hr})
     ward.measure(message, at_ms, 0)
 
 

@@ -10,7 +10,8 @@ from icu_stream.contracts.alerts import Alert, Event, Kind, Priority, State
 from icu_stream.contracts.commands import Command, CommandType
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import News2, Scores
-from icu_stream.ward.tiles import POINTS, Measured, Row, Ward, unit_of
+from icu_stream.contracts.vitals import Vitals
+from icu_stream.ward.tiles import POINTS, Row, Ward, unit_of
 
 
 T0 = 1_795_492_540_000  # a whole multiple of five seconds
@@ -32,15 +33,17 @@ class Page:
         *,
         patient: str = "p-1",
         bed: str = "ICU1-07",
+        device: str = "mon-1",
         measured: float | None = None,
         status: dict[str, str] | None = None,
         interval_s: float | None = None,
         **values: Any,
     ) -> None:
         """A message that arrives at a second, measured then or at another one."""
-        message = Measured(
+        message = Vitals(
             patient_id=patient,
             bed=bed,
+            device=device,
             time=T0 + int(S * (second if measured is None else measured)),
             values=values,
             status=status or {},
@@ -275,13 +278,16 @@ def test_a_statement_tells_a_late_starter_all(page: Page):
     assert alarm["at"] is None  # nobody said when
 
 
-def test_a_statement_does_not_change_since_when_it_was_acknowledged(page: Page):
+def test_a_statement_does_not_change_by_whom_and_when_it_was_acknowledged(page: Page):
     acknowledged = {"state": State.ACKNOWLEDGED, "transition": 2}
     page.alert()
-    page.alert(second=2, event=Event.ACKNOWLEDGED, **acknowledged)
+    page.alert(second=2, event=Event.ACKNOWLEDGED, by="RN Okafor", **acknowledged)
     page.alert(second=50, event=Event.STANDING, **acknowledged)
 
-    assert page.at(50)["al"][0]["at"] == T0 + 2 * S
+    (alarm,) = page.at(50)["al"]
+
+    assert alarm["at"] == T0 + 2 * S
+    assert alarm["by"] == ["RO", "RN Okafor"]
 
 
 def test_a_cleared_alarm_goes_and_a_repeat_does_not_bring_it_back(page: Page):
@@ -455,6 +461,16 @@ def test_a_transfer_leaves_an_empty_bed_and_the_monitors_old_name_does_not_undo_
     }
 
 
+def test_two_devices_that_name_the_bed_differently_do_not_move_the_patient_about(
+    page: Page,
+):
+    for second in range(3):
+        page.measure(second, device="mon-1", bed="ICU1-07", hr=80)
+        page.measure(second, device="cuff", bed="ICU1-7", nibp_mean=92)
+
+    assert page.at(3)["d"][0] == "ICU1-7"
+
+
 def test_a_discharge_empties_the_bed_until_somebody_lies_in_it(page: Page):
     page.measure(hr=80)
     page.at(0)
@@ -589,8 +605,8 @@ def beat(partition: int) -> Heartbeat:
 
 def test_patients_whom_no_worker_watches_are_counted(page: Page):
     page.ward.listen(T0, T0 + 60 * S)
-    page.ward.measure(Measured(patient_id="a", time=T0, values={"hr": 80}), T0, 0)
-    page.ward.measure(Measured(patient_id="b", time=T0, values={"hr": 80}), T0, 1)
+    page.ward.measure(Vitals(patient_id="a", time=T0, values={"hr": 80}), T0, 0)
+    page.ward.measure(Vitals(patient_id="b", time=T0, values={"hr": 80}), T0, 1)
     page.ward.beat(beat(0), T0 + 5 * S)
 
     assert page.ward.status(T0 + 9 * S)["off"] == 0  # a worker may still be coming
