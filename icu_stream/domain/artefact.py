@@ -49,11 +49,7 @@ def finite(value: Any) -> float | None:
     """A value as an alert can carry it; None where it is no finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+    return float(value) if math.isfinite(value) else None
 
 
 def judge(bedside: Bedside, code: str, value: Any, time: int, *, valid: bool) -> None:

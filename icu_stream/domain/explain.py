@@ -125,7 +125,7 @@ def sentence(
     if event is Event.ESCALATED:
         parts.append(", not acknowledged")
     elif event is Event.REMINDED:
-        parts.append(", still, since it was acknowledged")
+        parts.append(", acknowledged but not over")
     elif by is not None and event is Event.ACKNOWLEDGED:
         parts.append(f", acknowledged by {by}")
     elif by is not None:

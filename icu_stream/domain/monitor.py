@@ -337,8 +337,8 @@ class _Record:
             # The clock of another device of the same bed is a better guess than none.
             here = patient.last
             ours = vitals.time - self.arrived_ms if here is None else here.skew
+            skew.make_room(patient, MAX_DEVICES)
             device = patient.devices[name] = Device(name, ours)
-            skew.forget_oldest(patient, MAX_DEVICES)
         return device
 
     def valid(self) -> dict[str, float]:

@@ -480,7 +480,7 @@ class Patient:
         if b"m" in changed:
             pieces[b"m"], self._snapshot = self._snapshot, b""
         if b"n" in changed:
-            pieces[b"n"] = _encode(self._steps)
+            pieces[b"n"] = _encode(self._steps) if self._steps else b""
         changed.clear()
         return pieces | self.windows.pieces()
 

@@ -73,10 +73,9 @@ def judge(bedside: Bedside, time: int) -> None:
         annunciation.end(bedside, "bed.clock_jump", time)
 
 
-def forget_oldest(patient: Patient, limit: int) -> None:
-    """Keep at most so many devices: those that spoke last."""
-    while len(patient.devices) > limit:
-        oldest = min(patient.devices.values(), key=lambda d: (d.heard, d.name))
+def make_room(patient: Patient, limit: int) -> None:
+    """Forget the devices that were heard longest ago, until there is room for one."""
+    while len(patient.devices) >= limit:
+        others = [d for d in patient.devices.values() if d is not patient.last]
+        oldest = min(others, key=lambda d: (d.heard, d.name))
         del patient.devices[oldest.name]
-        if patient.last is oldest:
-            patient.last = None

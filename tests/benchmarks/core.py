@@ -42,7 +42,9 @@ USUAL = {
     "temp": (37.0, 0.1),
     "etco2": (38, 2),
 }
-LOW_HIGH = {code: (centre - 5 * w, centre + 5 * w) for code, (centre, w) in USUAL.items()}
+LOW_HIGH = {
+    code: (centre - 5 * w, centre + 5 * w) for code, (centre, w) in USUAL.items()
+}
 LOW_HIGH["spo2"] = (93, 100)
 
 

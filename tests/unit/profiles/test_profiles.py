@@ -1,0 +1,379 @@
+"""Profiles: what is shipped is what the page says, and what contradicts is refused."""
+
+import re
+
+from pathlib import Path
+
+import pytest
+
+from icu_stream import profiles
+from icu_stream.contracts.signals import BY_CODE, SIGNALS
+from icu_stream.domain.limits import Condition, Verdict
+from icu_stream.errors import ConfigurationError
+
+
+ROOT = Path(__file__).parents[3]
+ADULT_TOML = ROOT / "icu_stream/profiles/adult.toml"
+TEXT = ADULT_TOML.read_text("utf-8")
+PAGE = (ROOT / "docs/alarms.md").read_text("utf-8")
+ADULT = profiles.load("adult")
+
+# Code, condition, limit, delay_s, priority, deadband: CLINICAL.md, "Default adult limits".
+TABLE = """
+hr.asystole           zero 0    4  high   2
+hr.extreme_low        low  40   5  high   2
+hr.extreme_high       high 140  5  high   2
+hr.low                low  50   6  medium 2
+hr.high               high 120  6  medium 2
+spo2.desat            low  80   0  high   1
+spo2.low              low  90   15 medium 1
+rr.apnoea             zero 0    20 high   1
+rr.low                low  8    14 medium 1
+rr.high               high 30   14 medium 1
+abp_sys.low           low  90   4  medium 3
+abp_sys.high          high 160  10 medium 3
+abp_mean.extreme_low  low  40   4  high   3
+abp_mean.low          low  60   4  medium 3
+abp_mean.high         high 110  10 medium 3
+nibp_sys.low          low  90   0  medium 3
+nibp_sys.high         high 160  0  medium 3
+temp.low              low  35.0 0  low    0.1
+temp.high             high 39.0 0  low    0.1
+etco2.low             low  15   14 medium 2
+etco2.high            high 50   14 medium 2
+"""
+
+
+def changed(tmp_path: Path, *pairs: tuple[str, str]) -> str:
+    """The path of the adult profile with some text replaced."""
+    text = TEXT
+    for old, new in pairs:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    file = tmp_path / "mine.toml"
+    file.write_text(text, "utf-8")
+    return str(file)
+
+
+def refusal(path: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        profiles.load(path)
+    return str(caught.value)
+
+
+# --- what is shipped
+
+
+def test_the_adult_limits_are_those_of_the_clinical_rules():
+    found = [
+        [
+            row.code,
+            row.condition,
+            row.limit,
+            row.delay_ms / 1000,
+            row.priority,
+            round(abs(row.inside - row.limit), 6),
+        ]
+        for row in ADULT.rows.values()
+        if row.condition is not None
+    ]
+    wanted = [
+        [code, condition, float(limit), float(delay), priority, float(deadband)]
+        for code, condition, limit, delay, priority, deadband in map(
+            str.split, TABLE.strip().splitlines()
+        )
+    ]
+
+    assert found == wanted
+
+
+def said(pattern: str) -> tuple[str, ...]:
+    """The numbers that the page gives in a sentence, blanks taken as one."""
+    match = re.search(pattern, re.sub(r"\s+", " ", PAGE))
+    assert match, pattern
+    return match.groups()
+
+
+def test_the_numbers_of_the_page_are_those_of_the_profile():
+    """docs/alarms.md, by rule."""
+    rows = ADULT.rows
+
+    tolerance, intervals = said(r"by more than max\((\d+) s, (\d+) x `interval_s`\)")
+    assert (ADULT.clock_ms, ADULT.clock_intervals) == (
+        int(tolerance) * 1000,
+        int(intervals),
+    )
+    (steady,) = said(r"skew stays within (\d+) s of the first")
+    assert ADULT.clock_steady_ms == int(steady) * 1000
+    assert said(r"The (third) suspicious message")
+    assert ADULT.clock_messages == 3
+    assert said(r"`bed.clock_jump` \(technical, (\w+)\)") == (
+        rows["bed.clock_jump"].priority,
+    )
+
+    (clear,) = said(r"valid value that comes (\d+) s or more after")
+    assert rows["hr.invalid"].clear_ms == int(clear) * 1000
+    pressure, window = said(
+        r"`abp_sys - abp_dia` >= (\d+), either not older than (\d+) s"
+    )
+    assert ADULT.pulse_pressure == int(pressure)
+    assert ADULT.corroboration_ms == int(window) * 1000
+    priority, delay = said(r"`hr.ecg_fault` \(technical, (\w+), delay (\d+) s")
+    fault = rows["hr.ecg_fault"]
+    assert (fault.priority, fault.delay_ms) == (priority, int(delay) * 1000)
+    assert fault.delay_ms == rows["hr.asystole"].delay_ms
+
+    (clear,) = said(r"first inside value in a row \+ (\d+) s")
+    for row in rows.values():
+        if row.condition is not None:
+            is_cuff = row.code.startswith("nibp")
+            assert row.clear_ms == (0 if is_cuff else int(clear) * 1000), row.code
+    assert fault.clear_ms == int(clear) * 1000
+
+    (times,) = said(r"no-data time is max\(the table's, ([\d.]+) x")
+    assert ADULT.intervals == float(times)
+    bed, times = said(r"bed's no-data time is max\((\d+) s, ([\d.]+) x `interval_s`")
+    assert (ADULT.bed_ms, ADULT.intervals) == (int(bed) * 1000, float(times))
+    (spoken,) = said(r"spoken at least ([\d.]+) x `interval_s`")
+    assert ADULT.spoken_intervals == float(spoken)
+    priority, after, to = said(
+        r"`bed.no_data` \((\w+), onset = bed due\); (\d+) s later, .*? `escalated` to (\w+)"
+    )
+    silence = rows["bed.no_data"]
+    assert (silence.priority, silence.escalate_ms, silence.escalate_to) == (
+        priority,
+        int(after) * 1000,
+        to,
+    )
+    assert said(r"(`hr`, `spo2` medium, others low)")
+    assert {s.code: rows[f"{s.code}.no_data"].priority for s in SIGNALS} == {
+        s.code: "medium" if s.code in {"hr", "spo2"} else "low" for s in SIGNALS
+    }
+    for signal in SIGNALS:
+        invalid = rows[f"{signal.code}.invalid"]
+        assert invalid.priority is rows[f"{signal.code}.no_data"].priority
+
+    codes, after, bed_after, remind = said(
+        r"Escalation \([^)]*\): ((?:`[\w.]+`(?:, )?)+) (\d+) s and `bed.no_data` (\d+) s "
+        r"after `raised`.*? Reminder: (\d+) s after"
+    )
+    escalates = {
+        row.code: row.escalate_ms
+        for row in rows.values()
+        if row.escalate_ms is not None
+    }
+    assert escalates == dict.fromkeys(
+        re.findall(r"[\w.]+", codes), int(after) * 1000
+    ) | {"bed.no_data": int(bed_after) * 1000}
+    assert {row.escalate_to for row in rows.values()} == {None, "high"}
+    assert ADULT.remind_ms == int(remind) * 1000
+    (standing,) = said(r"stated again when (\d+) s have passed")
+    assert ADULT.standing_ms == int(standing) * 1000
+
+    (clear,) = said(r"message with a value (\d+) s or more after the last fault")
+    assert said(r"`bed.monitoring_fault` \(technical, (\w+),") == (
+        rows["bed.monitoring_fault"].priority,
+    )
+    assert rows["bed.monitoring_fault"].clear_ms == int(clear) * 1000
+
+
+def test_every_row_names_its_source():
+    assert all(row.source for row in ADULT.rows.values())
+
+
+def test_every_alarm_has_a_place_and_a_signal_that_exists():
+    assert [row.rank for row in ADULT.rows.values()] == list(range(len(ADULT.rows)))
+    assert {row.signal for row in ADULT.rows.values()} == {None, *BY_CODE}
+
+
+def test_a_profile_says_whom_it_is_for():
+    assert (ADULT.name, ADULT.version, ADULT.label) == ("adult", 1, "adult 1")
+    assert "18 years" in ADULT.population
+
+
+def test_a_profile_of_ones_own_is_read_by_its_path(tmp_path):
+    rules = profiles.load(changed(tmp_path, ('name = "adult"', 'name = "mine"')))
+
+    assert rules.name == "mine"
+    assert rules.rows.keys() == ADULT.rows.keys()
+
+
+# --- what is refused
+
+
+def test_a_name_that_is_not_shipped_is_refused_with_those_that_are():
+    assert refusal("neonate") == (
+        "profile neonate: not among those shipped (adult); "
+        "to use a file of your own, give its path"
+    )
+
+
+def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
+    assert "none.toml" in refusal(str(tmp_path / "none.toml"))
+    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
+    assert "bad.toml" in refusal(str(tmp_path / "bad.toml"))
+
+
+def test_a_file_that_is_not_toml_is_refused(tmp_path):
+    (tmp_path / "bad.toml").write_text("[meta", "utf-8")
+
+    assert "not TOML" in refusal(str(tmp_path / "bad.toml"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("[standing]", "[standign]", "section standign: unknown"),
+        ("every_s = 60", "every_ms = 60", "section standing: .*every_ms"),
+        ("every_s = 60", "every_s = 0", "section standing: .*every_s"),
+        ('population = "adults, 18 years and older"', "", "section meta: .*population"),
+        ("deadband = 2\n", "", "limit hr.asystole: .*deadband"),
+        ("delay_s = 5\n", "delay_s = -1\n", "limit hr.extreme_low: .*delay_s"),
+        ("limit = 40\n", 'limit = "40"\n', "limit hr.extreme_low: .*limit"),
+        ("limit = 40\n", "limit = true\n", "limit hr.extreme_low: .*limit"),
+        ("limit = 40\n", "limit = nan\n", "limit hr.extreme_low: limit nan /min"),
+        (
+            "limit = 40\n",
+            "limit = -1\n",
+            "limit hr.extreme_low: limit -1 /min is outside",
+        ),
+        ("limit = 140\n", "limit = 351\n", "limit hr.extreme_high: .*outside"),
+        ('priority = "high"\ndeadband', 'priority = "urgent"\ndeadband', "hr.asystole"),
+        ("limit = 40\n", "limit = 40\nlatch = true\n", "extreme_low: .*latch"),
+        ('code = "hr.low"', 'code = "hr.high"', "limit hr.high: there are two rows"),
+        ('code = "hr.low"', 'code = "gcs.low"', "limit gcs.low: unknown signal 'gcs'"),
+        ('code = "hr.low"', 'code = "hr low"', "limit hr low: .*code"),
+        ('code = "hr.low"', 'code = "hr.invalid"', "technical alarm's"),
+        ('code = "hr.low"', 'code = "hr.ecg_fault"', "technical alarm's"),
+        ("limit = 40\n", "limit = 55\n", "limit hr.low: .* swap the limits"),
+        ("limit = 140\n", "limit = 110\n", "limit hr.high: .* swap the limits"),
+        ("limit = 90\n", "limit = 79\n", "limit spo2.low: .* swap the limits"),
+        ("limit = 50\n", "limit = 118\n", "limit hr.low: .* leaves nothing inside"),
+        ("limit = 0\n", "limit = 1\n", "limit hr.asystole: a zero has limit 0"),
+        ("deadband = 2\n", "deadband = 0\n", "limit hr.asystole: a zero has limit 0"),
+        ("limit = 140\n", "limit = 1\n", "limit hr.extreme_high: no value is inside"),
+        (
+            'code = "bed.no_data"',
+            'code = "bed.none"',
+            "technical bed.none: there is no",
+        ),
+        ('code = "*.invalid"', 'code = "hr.invalid"', r"technical \*.invalid: missing"),
+        (
+            'priority = "low"\nsource',
+            "source",
+            r"technical \*.no_data: priority missing",
+        ),
+        (
+            'code = "spo2.low"\nafter',
+            'code = "spo2.lo"\nafter',
+            "escalation spo2.lo: there",
+        ),
+        (
+            'to = "high"',
+            'to = "medium"',
+            "escalation spo2.low: to medium does not rise",
+        ),
+        ("messages = 3", "messages = 0", "section clock: .*messages"),
+    ],
+)
+def test_a_contradiction_names_file_row_and_reason(tmp_path, old, new, reason):
+    text = refusal(changed(tmp_path, (old, new)))
+
+    assert text.startswith("profile mine.toml, ")
+    assert re.search(reason, text), text
+
+
+def test_a_section_that_is_missing_is_refused(tmp_path):
+    text = TEXT[: TEXT.index("[silence]")] + TEXT[TEXT.index("[reminder]") :]
+    (tmp_path / "mine.toml").write_text(text, "utf-8")
+
+    assert "section silence: missing" in refusal(str(tmp_path / "mine.toml"))
+
+
+def test_a_table_instead_of_rows_is_refused(tmp_path):
+    text = TEXT[: TEXT.index("[[escalation]]")] + '[escalation]\ncode = "spo2.low"\n'
+    (tmp_path / "mine.toml").write_text(text, "utf-8")
+
+    assert "want rows: [[escalation]]" in refusal(str(tmp_path / "mine.toml"))
+
+
+def test_a_row_that_is_no_table_is_refused_by_its_number(tmp_path):
+    text = TEXT[: TEXT.index("[[escalation]]")]
+    (tmp_path / "mine.toml").write_text("escalation = [5]\n" + text, "utf-8")
+
+    assert "escalation 1: " in refusal(str(tmp_path / "mine.toml"))
+
+
+def test_a_weaker_row_before_a_stronger_one_is_refused(tmp_path):
+    path = changed(
+        tmp_path,
+        ('code = "abp_mean.extreme_low"', 'code = "abp_mean.x"'),
+        ('code = "abp_mean.low"', 'code = "abp_mean.extreme_low"'),
+        ('code = "abp_mean.x"', 'code = "abp_mean.low"'),
+        (
+            'limit = 40\ndelay_s = 4\npriority = "high"',
+            'limit = 40\ndelay_s = 4\npriority = "low"',
+        ),
+    )
+
+    assert "stronger than abp_mean.low: put it before" in refusal(path)
+
+
+# --- rules that are added
+
+ADDED = """
+[[rule]]
+code = "hr.planted"
+function = "tests.unit.profiles.test_profiles:planted"
+signals = ["hr", "abp_sys"]
+priority = "medium"
+kind = "physiological"
+delay_s = 5
+clear_s = 5
+words = "planted"
+source = "a test"
+"""
+
+
+def planted(view, vitals, time):
+    return Verdict.VIOLATED
+
+
+def with_rule(tmp_path: Path, *pairs: tuple[str, str]) -> str:
+    rule = ADDED
+    for old, new in pairs:
+        assert old in rule
+        rule = rule.replace(old, new)
+    file = tmp_path / "mine.toml"
+    file.write_text(TEXT + rule, "utf-8")
+    return str(file)
+
+
+def test_a_rule_can_be_added_by_the_name_of_its_function(tmp_path):
+    rules = profiles.load(with_rule(tmp_path))
+
+    (rule,) = rules.added
+    assert rule.decide(None, None, 0) is Verdict.VIOLATED
+    assert rules.rows["hr.planted"].delay_ms == 5000
+    assert rules.rows["hr.planted"].rank == len(rules.rows) - 1
+    assert rules.rows["hr.planted"].condition is None
+    assert not any(row.condition is Condition.ZERO for row in rules.limits["temp"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("hr.planted", "hr.low", "there is an alarm of this code"),
+        ("hr.planted", "abp_sys.planted", "want hr.<condition>"),
+        ('"abp_sys"]', '"gcs"]', "unknown signal 'gcs'"),
+        (":planted", ":nothing", "nothing"),
+        ("tests.unit.profiles.test_profiles", "no_such_module", "no_such_module"),
+        (":planted", "", "function"),
+        ('["hr", "abp_sys"]', "[]", "signals"),
+    ],
+)
+def test_a_wrong_added_rule_is_refused(tmp_path, old, new, reason):
+    text = refusal(with_rule(tmp_path, (old, new)))
+
+    assert text.startswith("profile mine.toml, rule ")
+    assert reason in text
