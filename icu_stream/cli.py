@@ -129,7 +129,7 @@ def ward(
     ICU_WARD_TOKEN is set, that token is the link's and is not printed.
 
     Reads vitals, alerts, scores and heartbeats from Kafka (ICU_BROKER) and writes
-    nothing. It may be started before the broker and the worker are there, and it
+    nothing there. It may be started before the broker and the worker are, and it
     survives their restarts: the page says what is missing. Ends on Ctrl-C.
 
     Secondary notification only. Use the bedside monitor.

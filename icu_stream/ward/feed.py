@@ -84,24 +84,23 @@ class Feed:
 
     async def run(self) -> None:
         """Read until cancelled; a broker that is away is tried again for ever."""
-        failures = 0
+        failures, said = 0, ""
         while True:
             # No topics yet: asking for one that is missing would make it on a broker
             # that makes topics by itself, with the wrong number of partitions.
             consumer = bus.consumer(self._settings)
             try:
                 await self._open(consumer)
-                failures = 0
+                failures, said = 0, ""
                 await self._follow(consumer)
             except (KafkaError, ConfigurationError, OSError, TimeoutError) as error:
                 retry_s = _RETRY_S[min(failures, len(_RETRY_S) - 1)]
                 failures += 1
-                log.warning(
-                    "ward_feed_lost",
-                    broker=self._settings.broker,
-                    reason=str(error) or type(error).__name__,
-                    retry_s=retry_s,
-                )
+                reason = str(error) or type(error).__name__
+                if reason != said:  # once, and not every five seconds all night
+                    broker = self._settings.broker
+                    log.warning("ward_feed_lost", broker=broker, reason=reason)
+                    said = reason
                 await asyncio.sleep(retry_s)
             finally:
                 with contextlib.suppress(KafkaError, OSError, TimeoutError):

@@ -58,6 +58,9 @@ _INTERVALS = 2.5
 # shown has been silent for this part of its life: then the device's clock has gone back.
 _PATIENCE = 1 / 3
 
+# What may seem to arrive from the future: the hub looks while a message is taken.
+_AHEAD_MS = 2_000
+
 # Without a word from one of these, the page itself raises a technical alarm.
 _WATCHED = ("hr", "spo2")
 
@@ -106,9 +109,13 @@ class Reading(msgspec.Struct):
     fresh_ms: float
     suspect: bool = False
 
+    def is_fresh(self, now_ms: int) -> bool:
+        """May it be shown? Not when it comes from the future: our clock was set back."""
+        return -_AHEAD_MS <= now_ms - self.arrived_ms <= self.fresh_ms
+
     def shown(self, now_ms: int) -> float | None:
         """The value while it is fresh."""
-        return self.value if now_ms - self.arrived_ms <= self.fresh_ms else None
+        return self.value if self.is_fresh(now_ms) else None
 
 
 class OpenAlarm(msgspec.Struct):
@@ -318,7 +325,7 @@ class Patient:
             (code, reading)
             for code in _WATCHED
             if (reading := self.readings.get(code)) is not None
-            and now_ms - reading.arrived_ms > reading.fresh_ms
+            and not reading.is_fresh(now_ms)
             and f"{code}.no_data" not in stated
         ]
         if not silent:
@@ -441,9 +448,7 @@ class Ward:
 
     def beat(self, heartbeat: Heartbeat, arrived_ms: int) -> None:
         """Take the sign of life of one worker for one partition."""
-        self._beats[heartbeat.partition] = max(
-            arrived_ms, self._beats.get(heartbeat.partition, 0)
-        )
+        self._beats[heartbeat.partition] = arrived_ms
 
     # --- what is shown
 
@@ -463,9 +468,11 @@ class Ward:
         point = now_ms // POINT_MS - 1
         next_point = point != self._point
         self._point = point
-        if now_ms >= self._sweep_ms or next_point:
+        if next_point or not 0 < self._sweep_ms - now_ms <= SWEEP_MS:
             self._sweep_ms = now_ms + SWEEP_MS
             self._dirty |= self._patients.keys()
+            if self.newest_ms > now_ms + _AHEAD_MS:
+                self.newest_ms = 0  # our clock was set back: the next message counts
         rows = []
         for patient_id in sorted(self._dirty):
             if patient_id.startswith(_EMPTY):
@@ -536,7 +543,7 @@ class Ward:
         """Patients for whom no worker has spoken: nobody raises their alarms."""
         if self._listening_ms is None or now_ms - self._listening_ms < WORKER_MS:
             return 0
-        alive = {p for p, at in self._beats.items() if now_ms - at <= WORKER_MS}
+        alive = {p for p, at in self._beats.items() if abs(now_ms - at) <= WORKER_MS}
         return sum(p.partition not in alive for p in self._patients.values())
 
 

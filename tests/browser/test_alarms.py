@@ -67,6 +67,21 @@ async def test_an_alarm_goes_through_its_states_before_the_eyes(
     assert await row.count() == 0
 
 
+async def test_a_pause_is_said_in_words(shared: tuple[Hospital, WardView], page: Page):
+    hospital, _ = shared
+    head = f".tile[data-bed='{hospital.patients[1].bed}'] .hd"
+    fields = {"signal": None, "kind": Kind.ADVISORY}
+
+    pause = await hospital.alarm(
+        1, "bed.pause", Priority.LOW, event=Event.PAUSED, **fields
+    )
+    await until(
+        page, f'document.querySelector("{head}").textContent.includes("⏸ paused")', 2
+    )
+    await hospital.again(pause, Event.RESUMED, State.CLEARED)
+    await until(page, f'!document.querySelector("{head}").textContent.includes("⏸")', 2)
+
+
 async def test_all_flashing_has_one_phase_and_two_speeds_and_none_when_not_wanted(
     shared: tuple[Hospital, WardView], browser: Browser, page: Page
 ):

@@ -1,8 +1,8 @@
 /* The ward: frames come in on one WebSocket and are drawn straight into the page.
  *
- * Dash owns the places #bar-live, #theme, #units, #attn and #ward; this file owns what is inside
- * them. It draws from `rows` and nothing else, so a place that Dash makes anew is filled
- * anew. Frames are described in icu_stream/ward/frames.py.
+ * Dash owns the places #bar-live, #theme, #units, #attn and #ward; this file owns what is
+ * inside them. It draws from `rows` and nothing else, so a place that Dash makes anew is
+ * filled anew. Frames are described in icu_stream/ward/frames.py.
  *
  * Four rules keep a number on the screen honest:
  *   1. The server decides what is fresh; a value that is not there is drawn as ---.
@@ -26,7 +26,7 @@
 
   const FEED_MS = 10000; // no vitals for so long: the monitors, or Kafka, are silent
   const RETRY_MS = [500, 1000, 2000, 5000];
-  const CONNECT_MS = 5000; // a connection that is not open by then is given up
+  const CONNECT_MS = 5000; // a connection without a frame by then is given up
   const SIGN_IN = 4403; // close code: no session
 
   const MAX_BEDS = { l: 16, m: 48, s: 110 }; // beds up to which a density serves
@@ -54,7 +54,8 @@
   let lost = true; // no values may be shown
   let signedOut = false;
   let everHeard = false;
-  let unit = decodeURIComponent(location.hash.replace(/^#unit=?/, ""));
+  let wasComplete = false; // every open alarm was known when the list was drawn
+  let unit = new URLSearchParams(location.hash.slice(1)).get("unit") || "";
   let mounted = null; // the #ward that the tiles are in
   let density = "l";
   let fits = null; // measures of the mounted tiles
@@ -133,7 +134,7 @@
       reconnect();
     };
     wake("connected", CONNECT_MS, () => {
-      if (socket === mine && mine.readyState === WebSocket.CONNECTING) reconnect();
+      if (socket === mine && number < 0) reconnect();
     });
   }
 
@@ -207,7 +208,9 @@
 
   function drawAround(isAlarm = true) {
     drawBar();
-    if (isAlarm) {
+    const isComplete = serverTime >= status.c;
+    if (isAlarm || isComplete !== wasComplete) {
+      wasComplete = isComplete;
       drawUnits();
       drawList();
       announce();
@@ -250,9 +253,9 @@
     if (!bar) return;
     drawTheme();
     const [kind, text] = message();
-    dress(document.body, lost ? "lost" : kind === "alert" ? "nofeed" : "");
+    dress(document.body, lost ? "lost" : kind === "alert" ? "trouble" : "");
     const open = lost ? [0, 0, 0, 0] : tally(rows.values());
-    const beds = [...rows.values()].length;
+    const beds = rows.size;
     const now = lost || !serverTime ? "" : hhmmss(serverTime);
     const key = [kind, text, open, beds, now].join("|");
     if (bar.dataset.key === key) return;
@@ -315,7 +318,7 @@
   /* The unit is in the address, so that a screen keeps it when it is switched on again. */
   function choose(name) {
     unit = name;
-    const hash = name ? `#unit=${encodeURIComponent(name)}` : "";
+    const hash = name ? `#${new URLSearchParams({ unit: name })}` : "";
     history.replaceState(null, "", location.pathname + hash);
     drawAll();
   }
@@ -331,6 +334,7 @@
       .sort(byNeed);
     const key = JSON.stringify([
       status.r,
+      wasComplete,
       unit,
       needy.map((row) => [row.d, row.al]),
       density,
@@ -343,8 +347,10 @@
     list.setAttribute("role", "list");
     const more = make("div", "more");
     box.replaceChildren(make("h2", "", title), list, more);
-    if (!needy.length)
-      list.replaceWith(make("p", "none", status.r ? "No open alarms." : "…"));
+    if (!needy.length) {
+      const known = wasComplete ? "No open alarms." : "No open alarms known yet.";
+      list.replaceWith(make("p", "none", status.r ? known : "…"));
+    }
     const say = () => {
       const left = needy.length - list.childElementCount;
       more.textContent = left ? `+ ${count(left, "more bed")} with alarms` : "";
@@ -494,7 +500,7 @@
     tile.box = make("div", "tile", head, tile.alarm, large, others, tile.canvas);
     tile.box.setAttribute("role", "listitem");
     tile.box.dataset.bed = place(row);
-    tile.box.title = row.d[1] && row.d[1] !== place(row) ? `${place(row)}, ${row.d[1]}` : place(row);
+    tile.box.title = [...new Set([place(row), row.d[1]])].filter(Boolean).join(", ");
     return tile;
   }
 
@@ -511,8 +517,7 @@
     }
     if (isOf("v", "u", "al"))
       PLACES.forEach((_, i) => drawNumber(tile.numbers[i], i, row, first));
-    if (isOf("z")) write(tile.paused, row.z && !lost ? "⏸ paused" : "");
-    if (isOf("n", "d")) drawHead(tile, row);
+    if (isOf("n", "d", "z")) drawHead(tile, row);
     if (isOf("g", "p")) drawLine(tile, row);
     if (isOf("v", "al")) describe(tile, row, first);
   }
@@ -542,23 +547,25 @@
     write(number.small, isSuspect ? "?" : "");
   }
 
-  /* Bed, patient and NEWS2: the first choice that fits; the bed is always there. */
+  /* Beside the bed: pause, patient, NEWS2. The first choice that fits; the bed is always
+   * there, and so is a pause. */
   function drawHead(tile, row) {
-    const news = newsTexts(row);
+    const [news, n] = newsTexts(row);
     const who = row.d[1] === place(row) ? "" : row.d[1];
+    const [paused, sign] = row.z && !lost ? ["⏸ paused", "⏸"] : ["", ""];
     const choices = [
-      [who, news[0]],
-      [who, news[1]],
-      ["", news[0]],
-      ["", news[1]],
-      ["", ""],
+      [paused, who, news],
+      [paused, who, n],
+      [paused, "", news],
+      [paused, "", n],
+      [sign, "", n],
+      [sign, "", ""],
     ];
     const { width, bold, plain } = measures().head;
     const bed = bold(place(row));
-    const doesFit = ([a, b]) => bed + plain(a) + plain(b) <= width;
-    const [a, b] = choices.find(doesFit) || choices.at(-1);
-    write(tile.who, a);
-    write(tile.news, b);
+    const doesFit = (texts) => texts.reduce((w, text) => w + plain(text), bed) <= width;
+    const best = choices.find(doesFit) || choices.at(-1);
+    [tile.paused, tile.who, tile.news].forEach((node, i) => write(node, best[i]));
   }
 
   /* NEWS2 of fewer than seven inputs is "at least". */
@@ -672,7 +679,7 @@
     if (!key || height < 8) return;
     const [variable, leastSpan] = LINES[line.c];
     const style = getComputedStyle(document.documentElement);
-    const pen = canvas.getContext("2d");
+    const pen = tile.canvas.getContext("2d");
     pen.scale(scale, scale);
     const known = line.y.filter((y) => y !== null);
     if (!known.length) return;
@@ -699,8 +706,8 @@
     let isDown = false; // a gap in the data is a gap in the line
     line.y.forEach((y, i) => {
       if (y !== null) {
-        if (isDown) pen.lineTo(toX(i), toY(y));
-        else pen.moveTo(toX(i) - 1, toY(y)), pen.lineTo(toX(i), toY(y));
+        if (!isDown) pen.moveTo(toX(i) - 1, toY(y)); // a point alone is seen, too
+        pen.lineTo(toX(i), toY(y));
       }
       isDown = y !== null;
     });

@@ -148,6 +148,16 @@ def test_what_becomes_old_is_noticed_while_nothing_comes(page: Page):
     assert page.at(10.4)["v"][HR] is None
 
 
+def test_a_silent_bed_is_noticed_though_our_own_clock_was_set_back(page: Page):
+    page.measure(second=3600, hr=80)
+    page.at(3600)
+    row = page.at(0)
+
+    assert row["v"][HR] is None
+    assert [alarm["i"] for alarm in row["al"]] == ["page.no_data"]
+    assert page.ward.newest_ms == 0
+
+
 def test_freshness_counts_from_arrival_and_not_from_the_devices_clock(page: Page):
     page.measure(second=0, measured=-3600, hr=80)
 
