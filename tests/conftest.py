@@ -71,4 +71,6 @@ def chromium() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path
-    unavailable("chromium not found: install it (Debian: apt-get install chromium)")
+    unavailable(
+        "chromium not found: install it (Debian: apt-get install chromium fonts-dejavu-core)"
+    )
