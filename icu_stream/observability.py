@@ -24,6 +24,7 @@ REPEATED = Counter("icu_repeated", "Records that were applied before.")
 FAULTS = Counter("icu_faults", "Records on which a rule raised.")
 UNREADABLE = Counter("icu_unreadable_states", "Saved states that could not be read.")
 TICKS = Counter("icu_ticks", "Ticks written because something fell due in silence.")
+LOST = Counter("icu_records_expired", "Records that Kafka deleted before we came.")
 CHECKPOINT_S = Histogram(
     "icu_checkpoint_seconds",
     "Time a checkpoint took.",

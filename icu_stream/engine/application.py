@@ -57,6 +57,7 @@ class IcuApp(faust.App):
         self.worker = f"{platform.node()}-{os.getpid()}"
         self.vitals_name = settings.topic_prefix + topics.VITALS.name
         self.commands_name = settings.topic_prefix + topics.COMMANDS.name
+        self.sources = {self.vitals_name, self.commands_name}
         self.recovered_at: float | None = None
         self.outlet: Any = None
         self.state_table: Any = None
@@ -102,13 +103,18 @@ class IcuApp(faust.App):
                 continue
             chunk = Chunk(tp, message.value)
             first, last = chunk.records[0].offset, chunk.records[-1].offset
-            if part.pos >= 0 and first > part.pos + 1:
-                self.fatal(Exit.GAP, f"{tp}: offset {first} follows {part.pos}")
+            expected = part.pos + 1 if part.pos >= 0 else self._start(tp)
+            if first > expected:
+                self.fatal(Exit.GAP, f"{tp} goes on at offset {first}, not {expected}")
             yield chunk
             part.pos = max(part.pos, last)
             observability.RECORDS.labels(message.topic).inc(len(chunk.records))
             await part.flush()
             await asyncio.sleep(0)
+
+    def _start(self, tp: TP) -> int:
+        consumer: Any = self.consumer
+        return int(consumer.starts[tp])
 
     # --- life
 
@@ -148,7 +154,7 @@ class IcuApp(faust.App):
             raise IcuStreamError(msg)
         self.parts.clear()
         for tp in sorted(self.consumer.assignment()):
-            if tp.topic not in (self.vitals_name, self.commands_name):
+            if tp.topic not in self.sources:
                 continue
             part = Partition(tp, self._codec, self.outlet, self.settings)
             if tp.topic == self.vitals_name:
@@ -259,7 +265,10 @@ def _faust_settings(settings: Settings) -> dict[str, Any]:
         credentials = faust.SSLCredentials(context)
     session_s = settings.session_timeout_s
     hosts = settings.broker.split(",")
-    return {
+    # Faust's assignor asserts that a static member is where its assignment says.
+    instance = settings.instance_id
+    home = {"canonical_url": f"http://{instance}"} if instance else {}
+    return home | {
         "autodiscover": False,
         "broker": [f"kafka://{host}" for host in hosts],
         "broker_consumer": [f"chunked://{host}" for host in hosts],

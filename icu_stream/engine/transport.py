@@ -6,11 +6,24 @@ are acknowledged" into a final checkpoint.
 
 Recovery is over when the consumer's *position* has reached the end: the markers of
 transactions take offsets and are not records.
+
+Two things that Faust does lost records at a restart, and are done otherwise here:
+
+- It hands the consumer's thread its *live* set of partitions to fetch. At the end of
+  recovery the set is emptied, which aiokafka takes as "all": records of the sources were
+  fetched, thrown away as not wanted, and the position had moved. `_getmany` gives a copy.
+- It resumes the source partitions before it seeks them, while its fetcher runs, and
+  drops what is below an offset that it read before. Nothing of a source partition is
+  fetched here until its seek is done, and no chunk is dropped for its offset: a
+  patient's `last_offset` knows what was applied.
+
+`starts` says where the first chunk of a partition must begin; one that begins later ends
+the worker (`IcuApp.chunks`).
 """
 
 import asyncio
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import aiokafka
@@ -18,6 +31,7 @@ import aiokafka
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from icu_stream import observability
 from icu_stream.engine.checkpoint import write
 
 
@@ -47,6 +61,11 @@ class Consumer(driver.Consumer):
 
     app: Any
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.starts: dict[TP, int] = {}
+        self._held: set[TP] = set()
+
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -55,7 +74,8 @@ class Consumer(driver.Consumer):
         timeout: float,  # noqa: ASYNC109 - Faust's signature
     ) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Fetch, and yield each partition's records in chunks."""
-        recovering = self.app.in_recovery
+        # Before Faust lets the flow go, the ends it knows are those of the last recovery.
+        recovering = self.app.in_recovery and self.flow_active
         if recovering:
             await self._note_recovered()
         records, active = await self._wait_next_records(
@@ -66,7 +86,7 @@ class Consumer(driver.Consumer):
             return
         if not self.flow_active:
             # As Faust does: what was fetched meanwhile must be fetched again.
-            await self.perform_seek()
+            await super().perform_seek()
             return
         changelogs = self.app.tables.changelog_topics
         for tp, fetched in records.items():
@@ -80,15 +100,43 @@ class Consumer(driver.Consumer):
                 self._restore(tp, fetched)
                 await asyncio.sleep(0)
                 continue
-            read: int | None = self._read_offset[tp]
-            fresh = [r for r in fetched if r.offset >= (read or 0)]
-            for start in range(0, len(fresh), CHUNK):
+            for start in range(0, len(fetched), CHUNK):
                 if self._is_stale(generation):
                     return
-                chunk = fresh[start : start + CHUNK]
+                chunk = fetched[start : start + CHUNK]
                 message: Any = self._to_message(tp, chunk[-1])
                 message.value = chunk
+                self._read_offset[tp] = None  # Faust would drop what it read before
                 yield tp, message
+
+    async def _getmany(
+        self,
+        active_partitions: set[TP] | None,
+        timeout: float,  # noqa: ASYNC109 - Faust's signature
+    ) -> Any:
+        return await self._thread.getmany(set(active_partitions or ()), timeout)
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Let partitions be fetched; those of sources only once they are sought."""
+        sources = {tp for tp in tps if tp.topic in self.app.sources}
+        self._held |= sources
+        super().resume_partitions(set(tps) - sources)
+
+    async def perform_seek(self) -> None:
+        """Seek to the committed offsets, then let the source partitions be fetched."""
+        held, self._held = self._held, set()
+        await super().perform_seek()
+        earliest = await self.earliest_offsets(*held)
+        for tp in held:
+            committed = self._read_offset[tp] or 0
+            self.starts[tp] = max(committed, earliest[tp])
+            if committed and committed < earliest[tp]:
+                lost = earliest[tp] - committed
+                observability.LOST.inc(lost)
+                observability.log.error(
+                    "records_expired", topic=tp.topic, partition=tp.partition, lost=lost
+                )
+        super().resume_partitions(held)
 
     def _is_stale(self, generation: int) -> bool:
         """Has a rebalance begun since this generation's records were fetched?"""

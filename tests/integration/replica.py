@@ -78,6 +78,21 @@ async def log_of(settings: Settings) -> list[ConsumerRecord]:
     return await read(settings, settings.topic_prefix + topics.VITALS.name)
 
 
+async def applied_log(settings: Settings) -> list[ConsumerRecord]:
+    """The log as far as the workers, which have stopped, have committed it."""
+    log = await log_of(settings)
+    consumer = bus.consumer(settings, group_id=settings.app_id)
+    await consumer.start()
+    try:
+        done = {
+            number: await consumer.committed(TopicPartition(log[0].topic, number)) or 0
+            for number in range(settings.partitions)
+        }
+    finally:
+        await consumer.stop()
+    return [record for record in log if record.offset < done[record.partition]]
+
+
 def outcome(settings: Settings, log: Iterable[ConsumerRecord]) -> Outcome:
     """Apply a log, partition by partition."""
     rules = profiles.load(settings.profile)
