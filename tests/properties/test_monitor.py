@@ -41,7 +41,7 @@ AROUND = {
     "abp_mean": [39, 40, 43, 59, 60, 63, 107, 110, 111],
     "temp": [34.9, 35, 35.1, 38.9, 39, 39.1],
 }
-WRONG: list[Any] = [math.nan, math.inf, -math.inf, -1, 999, "x", True, 1e308]
+WRONG: list[Any] = [math.nan, math.inf, -math.inf, -1.0, 999.0, "x", True, 1e308]
 
 # A busy machine draws slowly; that is no failure.
 thorough = settings(
