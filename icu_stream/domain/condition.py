@@ -70,9 +70,7 @@ def _follow_active(
         run.inside = 0
         if verdict is Verdict.VIOLATED:
             run.extreme = _worse(row, run.extreme, value)
-            alarm = patient.alarms.get(row.code)
-            if alarm is not None:
-                alarm.extreme = run.extreme
+            patient.alarms[row.code].extreme = run.extreme
         return
     if not run.inside or is_gap:
         run.inside = time

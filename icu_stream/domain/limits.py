@@ -243,12 +243,11 @@ def quiet_bands(limits: Mapping[str, tuple[Row, ...]]) -> dict[str, Band]:
     for signal in SIGNALS:
         low, high = signal.low, signal.high
         for row in limits.get(signal.code, ()):
-            if row.limit is None:
-                continue
+            limit = row.limit or 0.0
             if row.condition is Condition.HIGH:
-                high = min(high, row.limit)
+                high = min(high, limit)
             elif row.condition is Condition.LOW:
-                low = max(low, row.limit)
+                low = max(low, limit)
             else:
                 # Above zero: the smallest number that is not it.
                 low = max(low, math.nextafter(0.0, 1.0))

@@ -45,8 +45,8 @@ from icu_stream.errors import StateError
 # a few pumps; a person's commands come by ones.
 MAX_DEVICES = 16
 MAX_COMMANDS = 64
-# Five minutes of 10-s steps: a snapshot costs as much as two steps.
-SNAPSHOT_STEPS = 30
+# Three minutes of 10-s steps: a snapshot costs as much as two steps.
+SNAPSHOT_STEPS = 18
 
 _VERSION = 1
 _encode = msgspec.msgpack.Encoder().encode

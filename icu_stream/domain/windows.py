@@ -21,6 +21,7 @@ piece    holds                                               changes
 =======  ==================================================  =========================
 """
 
+import math
 import struct
 import zlib
 
@@ -46,9 +47,10 @@ USUAL_MINUTES = 30
 
 _VERSION = 1
 _COUNT = len(SIGNALS)
-# A mean is kept to one decimal more than the signal is shown with. The widest range,
-# -20 to 375, fits 16 bits 8 times over.
+# A mean is kept to one decimal more than the signal is shown with; lowest and highest as
+# they are shown, rounded outwards. The widest range, -20 to 375, fits 16 bits 8 times.
 _SCALES = tuple(10 ** (signal.digits + 1) for signal in SIGNALS)
+_FINER = 10  # a mean's scale over that of lowest and highest
 _SCALE_OF = {signal.code: scale for signal, scale in zip(SIGNALS, _SCALES, strict=True)}
 # One minute of one signal: samples (255 = that many or more), mean, lowest, highest.
 _CELL = struct.Struct("<Bhhh")
@@ -249,17 +251,16 @@ class Windows:
         if not self._minutes:
             return
         base = self._minute % 60 * _MINUTE_BYTES
+        _lengthen(self._table, base + _MINUTE_BYTES)
         for code, m in self._minutes.items():
             number = INDEX[code]
-            scale = _SCALES[number]
-            mean = round(m.total / m.n * scale)
+            mean = round(m.total / m.n * _SCALES[number])
             _CELL.pack_into(
                 self._table,
                 base + number * _CELL.size,
                 min(m.n, 255),
                 mean,
-                round(m.low * scale),
-                round(m.high * scale),
+                *_outwards(number, m.low, m.high),
             )
             self._count(code, 1, mean)
         self._minutes.clear()
@@ -274,7 +275,7 @@ class Windows:
             self._forget(_expanded(self._hours.pop(old)))
             self._changed.add(_hour_name(old))
         self._hour = hour
-        self._table = bytearray(_HOUR_BYTES)
+        self._table = bytearray()
         self._changed.add(_hour_name(hour))
 
     def _forget(self, table: bytearray) -> None:
@@ -384,17 +385,19 @@ class Windows:
     def _place_in(
         self, table: bytearray, minute: int, values: Mapping[str, float]
     ) -> None:
+        _lengthen(table, (minute + 1) * _MINUTE_BYTES)
         for code, value in values.items():
             number = INDEX[code]
             at = minute * _MINUTE_BYTES + number * _CELL.size
             scaled = round(value * _SCALES[number])
+            below, above = _outwards(number, value, value)
             n, mean, low, high = _CELL.unpack_from(table, at)
             if not n:
-                _CELL.pack_into(table, at, 1, scaled, scaled, scaled)
+                _CELL.pack_into(table, at, 1, scaled, below, above)
                 self._count(code, 1, scaled)
                 continue
             moved = round((mean * n + scaled) / (n + 1))
-            low, high = min(low, scaled), max(high, scaled)
+            low, high = min(low, below), max(high, above)
             _CELL.pack_into(table, at, min(n + 1, 255), moved, low, high)
             self._count(code, 0, moved - mean)
 
@@ -457,8 +460,6 @@ class Windows:
         windows._minute, windows._hour = saved.minute, saved.hour
         windows._minutes = {SIGNALS[i].code: m for i, m in saved.minutes.items()}
         windows._totals = {SIGNALS[i].code: t for i, t in saved.totals.items()}
-        if saved.hour >= 0:
-            windows._table = bytearray(_HOUR_BYTES)
         for name, raw in sorted(pieces.items()):
             if raw and name[:1] == b"r":
                 windows._restore_block(name, raw)
@@ -484,11 +485,27 @@ class Windows:
                 msg = f"piece {name.decode()}: {error}"
                 raise StateError(msg) from error
             self._hours[hour.hour] = hour.table
-        elif len(hour.table) != _HOUR_BYTES or hour.hour != self._hour:
+        elif len(hour.table) > _HOUR_BYTES or hour.hour != self._hour:
             msg = f"piece {name.decode()}: not the open hour's table"
             raise StateError(msg)
         else:
             self._table = bytearray(hour.table)
+
+
+def _lengthen(table: bytearray, size: int) -> None:
+    """A table is as long as its last minute that holds anything."""
+    if len(table) < size:
+        table.extend(bytes(size - len(table)))
+
+
+def _outwards(number: int, low: float, high: float) -> tuple[int, int]:
+    """Lowest and highest as a signal is shown, not inside what they were."""
+    scale = _SCALES[number] // _FINER
+    # Rounded first: 37.1 * 10 is a little more than 371.
+    return (
+        math.floor(round(low * scale, 6)),
+        math.ceil(round(high * scale, 6)),
+    )
 
 
 def _raw_name(bucket: int) -> bytes:
@@ -526,14 +543,17 @@ def _compressed(table: bytearray) -> bytes:
     """An hour's table without absent signals, as small differences, zlib.
 
     Layout before zlib: samples, then the low and the high bytes of: steps of the mean,
-    mean minus lowest, highest minus mean; each by signal, then by minute.
+    mean minus lowest, highest minus mean (the mean as it is shown); each by signal, then
+    by minute.
     """
-    cells = np.frombuffer(table, _CELL_TYPE).reshape(60, _COUNT)
+    whole = table + bytes(_HOUR_BYTES - len(table))
+    cells = np.frombuffer(whole, _CELL_TYPE).reshape(60, _COUNT)
     present = np.flatnonzero(cells["n"].any(axis=0))
     kept = cells[:, present]
     mean = kept["mean"]
     steps = np.diff(mean, axis=0, prepend=np.zeros((1, len(present)), np.int16))
-    numbers = np.stack([steps, mean - kept["low"], kept["high"] - mean])
+    shown = mean // _FINER
+    numbers = np.stack([steps, shown - kept["low"], kept["high"] - shown])
     halves = np.ascontiguousarray(numbers.transpose(0, 2, 1), "<i2").view("u1")
     planes = halves.reshape(-1, 2).T.tobytes()
     counts = kept["n"].T.tobytes()
@@ -565,7 +585,8 @@ def _expanded(packed: bytes) -> bytearray:
     table = bytearray(_HOUR_BYTES)
     cells = np.frombuffer(table, _CELL_TYPE).reshape(60, _COUNT)
     cells["n"][:, present] = np.frombuffer(raw, "u1", size).reshape(count, 60).T
+    shown = mean // _FINER
     cells["mean"][:, present] = mean
-    cells["low"][:, present] = mean - below
-    cells["high"][:, present] = mean + above
+    cells["low"][:, present] = shown - below
+    cells["high"][:, present] = shown + above
     return table

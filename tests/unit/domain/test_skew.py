@@ -60,7 +60,7 @@ def test_rule_3_a_late_value_goes_to_its_place_in_the_windows():
 
 def _first_minute(bed: Bed) -> tuple[int, float, float]:
     n, mean, low, _ = windows._CELL.unpack_from(bed.patient.windows._table, 0)
-    return n, mean / 10, low / 10
+    return n, mean / 10, low
 
 
 def test_rule_3_an_exact_repeat_changes_nothing_but_its_count():
@@ -123,6 +123,15 @@ def test_rule_4_the_first_message_with_the_old_skew_clears_it():
 
     assert bed.at(4, hr=80) == ["4 bed.clock_jump cleared"]
     assert bed.at(5, hr=80) == []
+
+
+def test_rule_4_two_messages_of_a_wrong_clock_at_one_arrival_are_duplicates():
+    bed = Bed()
+    bed.at(0, spo2=97)
+    bed.at(3601, arrived=1, spo2=97)
+
+    assert bed.at(3602, arrived=1, spo2=45) == []
+    assert bed.patient.duplicates == 1
 
 
 def test_rule_4_skews_that_do_not_agree_are_no_jump():

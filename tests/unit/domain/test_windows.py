@@ -28,8 +28,10 @@ class Fed(Windows):
         table = self._table if hour == self._hour else self.hour(hour)
         number = [signal.code for signal in SIGNALS].index(code)
         at = minute * windows._MINUTE_BYTES + number * windows._CELL.size
-        n, *scaled = windows._CELL.unpack_from(table, at)
-        return n, *(value / windows._SCALE_OF[code] for value in scaled)
+        n, mean, low, high = windows._CELL.unpack_from(table, at)
+        scale = windows._SCALE_OF[code]
+        shown = scale // 10
+        return n, mean / scale, low / shown, high / shown
 
     def hour(self, hour: int) -> bytearray:
         return windows._expanded(self._hours[hour])
@@ -76,7 +78,17 @@ def test_a_minute_holds_samples_mean_and_both_ends():
     fed.take(START + MINUTE_MS, hr=80.0)
 
     assert fed.minute(0, "hr") == (60, 89.5, 60, 119)
-    assert fed.minute(0, "temp") == (60, 37.25, 37.25, 37.25)
+    assert fed.minute(0, "temp") == (60, 37.25, 37.2, 37.3)
+
+
+def test_both_ends_of_a_minute_are_rounded_outwards_and_no_further():
+    fed = Fed()
+    fed.take(START, hr=79.5, temp=37.1)
+    fed.take(START + 1000, hr=80.5, temp=37.2)
+    fed.take(START + MINUTE_MS, hr=80.0)
+
+    assert fed.minute(0, "hr") == (2, 80, 79, 81)
+    assert fed.minute(0, "temp") == (2, 37.15, 37.1, 37.2)
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.code)
@@ -107,7 +119,8 @@ def test_an_hour_is_the_same_after_it_was_closed():
         for code in ("hr", "spo2", "temp"):
             if code == "spo2" and minute in range(20, 40):
                 continue
-            value = round(rng.uniform(BY_CODE[code].low, BY_CODE[code].high), 1)
+            signal = BY_CODE[code]
+            value = round(rng.uniform(signal.low, signal.high), signal.digits)
             seen[minute, code] = value
         values = {c: v for (m, c), v in seen.items() if m == minute}
         fed.take(START + MINUTE_MS * minute, **values)
@@ -288,6 +301,17 @@ def test_windows_are_the_same_after_restore():
             assert getattr(again, name) == getattr(fed, name), name
 
 
+def test_a_raw_piece_that_should_be_gone_is_left_alone():
+    fed, pieces = saved_day()
+    old = windows._block(pieces[windows._raw_name(fed.bucket - 6)])
+    stale = windows._encode((1, old.bucket - 70, [], [], []))
+    name = windows._raw_name(old.bucket - 70)
+
+    again = Windows.restored(fed.saved(), pieces | {name: stale})
+
+    assert len(again._blocks) == len(fed._blocks) - 1
+
+
 @pytest.mark.parametrize("kind", [b"r", b"h"])
 def test_a_piece_that_cannot_be_read_is_refused(kind):
     fed, pieces = saved_day()
@@ -313,7 +337,7 @@ def test_an_open_hour_of_the_wrong_size_is_refused():
     name = windows._hour_name(START // HOUR_MS + 25)
     assert not windows._hour(pieces[name]).is_closed
 
-    damaged = windows._encode((1, START // HOUR_MS + 25, False, b"\x00"))
+    damaged = windows._encode((1, START // HOUR_MS + 25, False, bytes(9000)))
 
     with pytest.raises(StateError, match="open hour"):
         Windows.restored(fed.saved(), pieces | {name: damaged})
@@ -336,4 +360,4 @@ def test_a_day_takes_a_few_kilobytes():
             values["temp"] = round(rng.gauss(37, 0.1), 1)
             fed.take(START + MINUTE_MS * minute + 1000 * second, **values)
 
-    assert sum(map(len, fed._hours.values())) < 30_000
+    assert sum(map(len, fed._hours.values())) < 25_000
