@@ -24,7 +24,8 @@ REPEATED = Counter("icu_repeated", "Records that were applied before.")
 FAULTS = Counter("icu_faults", "Records on which a rule raised.")
 UNREADABLE = Counter("icu_unreadable_states", "Saved states that could not be read.")
 TICKS = Counter("icu_ticks", "Ticks written because something fell due in silence.")
-LOST = Counter("icu_records_expired", "Records that Kafka deleted before we came.")
+EXPIRED = Counter("icu_records_expired", "Records that Kafka deleted before we came.")
+BEHIND = Counter("icu_states_behind", "Partitions caught up from the log at a start.")
 CHECKPOINT_S = Histogram(
     "icu_checkpoint_seconds",
     "Time a checkpoint took.",

@@ -112,6 +112,12 @@ class IcuApp(faust.App):
             await part.flush()
             await asyncio.sleep(0)
 
+    def covered(self, tp: TP) -> int:
+        """Offset up to which what this worker remembers is complete."""
+        if tp.topic != self.vitals_name:
+            return sys.maxsize
+        return self.parts[tp].covers
+
     def _start(self, tp: TP) -> int:
         consumer: Any = self.consumer
         return int(consumer.starts[tp])
@@ -133,6 +139,8 @@ class IcuApp(faust.App):
         # Before Faust reads the changelog: whoever owned a partition until now must
         # not be able to write to it any more.
         if not self.should_stop:
+            tables: Any = self.tables
+            tables.recovery.signal_recovery_end.clear()
             await self._or_fatal(self._take_over(assigned))
         await super()._on_partitions_assigned(assigned, generation_id)
 

@@ -13,6 +13,9 @@ brings the table up to date. The transactional id belongs to the partition, so a
 owner fences the old one *before* it reads the changelog: a worker that was paused past
 its session and wakes up cannot overwrite what is newer.
 
+The state says itself up to which offset of the log it is (`COVERS`): one that is behind
+the committed offset, whatever brought that about, is caught up from the log.
+
 A checkpoint runs as a task of its own and is never cut in the middle by whoever asked
 for it. Where the embedded broker has no transactions, 3 is the changelog, awaited, and
 then the offset.
@@ -31,7 +34,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 
 from icu_stream import bus, clock, observability
 from icu_stream.contracts.envelope import Headers
-from icu_stream.engine.partition import Partition, send
+from icu_stream.engine.partition import COVERS, Partition, send
 
 
 if TYPE_CHECKING:
@@ -155,15 +158,19 @@ class Checkpointer:
     async def _write(
         self, part: Partition[Any], pieces: dict[bytes, bytes], pos: int
     ) -> None:
+        if part.tp.topic != self._app.vitals_name:
+            await self._app.commit_through({part.tp: pos + 1})
+            return
         number = part.tp.partition
         table = self._app.state_table
         topic = table.changelog_topic_name
         # An empty piece is one that is gone.
         rows = {key: value or None for key, value in pieces.items()}
+        rows[COVERS] = b"%d" % pos
         messages: list[tuple[bytes, bytes | None, Headers]] = [
             (key, value, []) for key, value in rows.items()
         ]
-        fence = self._fences.get(number) if pieces else None
+        fence = self._fences.get(number)
         if fence is not None:
             try:
                 async with fence.transaction():
@@ -179,10 +186,9 @@ class Checkpointer:
                 raise
             write(table, number, rows, max(ack.result().offset for ack in acks))
             return
-        if pieces:
-            acks = await send(self._app.outlet, topic, number, messages)
-            await asyncio.wait(acks)
-            write(table, number, rows, max(ack.result().offset for ack in acks))
+        acks = await send(self._app.outlet, topic, number, messages)
+        await asyncio.wait(acks)
+        write(table, number, rows, max(ack.result().offset for ack in acks))
         await self._app.commit_through({part.tp: pos + 1})
 
     async def _renew(self, number: int) -> None:

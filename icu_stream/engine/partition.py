@@ -27,6 +27,8 @@ from icu_stream.settings import Settings
 
 # Between a patient's id and the name of a piece of its state, in keys of the table.
 SEPARATOR = b"\0"
+# Key under which the table says up to which offset of the log its patients are.
+COVERS = SEPARATOR + b"covers"
 
 
 class Kept(Protocol):
@@ -79,6 +81,7 @@ class Partition(Generic[P]):
         unsaved: Pieces of a snapshot whose checkpoint did not end, by table key.
         pos: Offset of the last applied record; -1 at first.
         done: Offset of the last record that a checkpoint covers.
+        covers: Offset up to which the state was that `load` read; -1 when there is none.
         unreadable: Why the saved state of a patient could not be read, by id.
     """
 
@@ -97,6 +100,7 @@ class Partition(Generic[P]):
         self.unsaved: dict[bytes, bytes] = {}
         self.pos = -1
         self.done = -1
+        self.covers = -1
         self.unreadable: dict[str, str] = {}
         self._producer = producer
         self._foreign: dict[str, int] = {}
@@ -117,6 +121,9 @@ class Partition(Generic[P]):
         pieces: dict[bytes, bytes] = {}
         current = b""
         for key, value in items:
+            if key == COVERS:
+                self.covers = int(value)
+                continue
             owner, _, piece = key.partition(SEPARATOR)
             if owner != current and pieces:
                 self._restore(current.decode(), pieces)

@@ -7,7 +7,7 @@ are acknowledged" into a final checkpoint.
 Recovery is over when the consumer's *position* has reached the end: the markers of
 transactions take offsets and are not records.
 
-Two things that Faust does lost records at a restart, and are done otherwise here:
+Three things that Faust does lost records or state at a restart, and are done otherwise:
 
 - It hands the consumer's thread its *live* set of partitions to fetch. At the end of
   recovery the set is emptied, which aiokafka takes as "all": records of the sources were
@@ -16,6 +16,9 @@ Two things that Faust does lost records at a restart, and are done otherwise her
   drops what is below an offset that it read before. Nothing of a source partition is
   fetched here until its seek is done, and no chunk is dropped for its offset: a
   patient's `last_offset` knows what was applied.
+
+- The event that ends a recovery stays set for up to 5 s: the next recovery within that
+  time ended before it had read anything. `IcuApp` clears it when one begins.
 
 `starts` says where the first chunk of a partition must begin; one that begins later ends
 the worker (`IcuApp.chunks`).
@@ -129,13 +132,17 @@ class Consumer(driver.Consumer):
         earliest = await self.earliest_offsets(*held)
         for tp in held:
             committed = self._read_offset[tp] or 0
-            self.starts[tp] = max(committed, earliest[tp])
-            if committed and committed < earliest[tp]:
-                lost = earliest[tp] - committed
-                observability.LOST.inc(lost)
-                observability.log.error(
-                    "records_expired", topic=tp.topic, partition=tp.partition, lost=lost
-                )
+            start = min(committed, self.app.covered(tp) + 1)
+            where = {"topic": tp.topic, "partition": tp.partition}
+            if start < committed:
+                observability.BEHIND.inc()
+                observability.log.error("state_behind", **where, by=committed - start)
+                await self.seek_wait({tp: max(start, earliest[tp])})
+            if start and start < earliest[tp]:
+                lost = earliest[tp] - start
+                observability.EXPIRED.inc(lost)
+                observability.log.error("records_expired", **where, lost=lost)
+            self.starts[tp] = max(start, earliest[tp])
         super().resume_partitions(held)
 
     def _is_stale(self, generation: int) -> bool:

@@ -19,7 +19,7 @@ from icu_stream import settings
 from icu_stream.contracts.alerts import Alert, Event, Kind, Priority, State
 from icu_stream.engine import checkpoint
 from icu_stream.engine.checkpoint import Checkpointer, Exit
-from icu_stream.engine.partition import Codec, Partition
+from icu_stream.engine.partition import COVERS, Codec, Partition
 from tests.fakes import kafka
 
 
@@ -78,6 +78,7 @@ class Worker:
         )
         self.part = Partition(VITALS, CODEC, self.outlet, self.settings)
         self.parts = {VITALS: self.part}
+        self.vitals_name = VITALS.topic
         self.ended: list[tuple[Exit, BaseException | None]] = []
         self.checkpointer = Checkpointer(self)
         self.checkpointer._transactional = lambda _: kafka.Producer("fence", log)
@@ -118,7 +119,7 @@ class Worker:
                     msgspec.json.decode(value)["transition"] for _, value in what[2]
                 }
             elif point == "sent" and what[0] == CHANGELOG:
-                state = max(int(value) for _, value in what[2])
+                state = max(int(value) for key, value in what[2] if key != COVERS)
             elif point == "committed":
                 offset = max(what.values())
                 assert alerts >= set(range(1, offset + 1))
