@@ -13,6 +13,7 @@ One run, one machine, one broker: figures of different runs are not to be compar
 import contextlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,10 @@ from tests.benchmarks import latency, memory, profiling, recovery, states, throu
 from tests.benchmarks.courses import Course, courses
 from tests.benchmarks.report import Report, Row, machine
 from tests.kafka import ROOT, Kafka, why_unavailable
+
+
+# Until py-spy watches, and until it has drawn.
+_ATTACH_S, _DRAW_S = 2.0, 120
 
 
 class Size(NamedTuple):
@@ -419,26 +424,32 @@ def profile(size: Size, flame: Path | None) -> str:
     beds, points = size.wards[0]
     parts.append(profiling.functions(beds, min(points, 1_500)))
     if flame is not None:
-        loop = [sys.executable, "-m", "tests.benchmarks.profiling", "loop"]
-        subprocess.run(
-            [
-                "py-spy",
-                "record",
-                "-o",
-                str(flame),
-                "-r",
-                "250",
-                "--",
-                *loop,
-                str(beds),
-                str(points),
-            ],
-            cwd=ROOT,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
+        _draw(flame, beds, points)
         parts.append(f"flame graph: {flame}")
     return "\n".join(parts)
+
+
+def _draw(flame: Path, beds: int, points: int) -> None:
+    """Let py-spy watch the loop of the core and the agent."""
+    loop = [sys.executable, "-m", "tests.benchmarks.profiling", "loop"]
+    with subprocess.Popen(
+        [*loop, str(beds), str(points)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watched:
+        assert watched.stdin is not None
+        assert watched.stdout is not None
+        watched.stdout.readline()
+        pid = str(watched.pid)
+        # -F: by function, which keeps the picture small.
+        spy = ["py-spy", "record", "-F", "-r", "250", "-o", str(flame), "--pid", pid]
+        with subprocess.Popen(spy, stdin=subprocess.DEVNULL) as watcher:
+            time.sleep(_ATTACH_S)
+            watched.stdin.write("\n")
+            watched.stdin.flush()
+            assert watcher.wait(_DRAW_S) == 0, "py-spy failed"
 
 
 PARTS: dict[str, Callable[[Bench], None]] = {
@@ -469,6 +480,9 @@ def main(
 ) -> None:
     """Measure icu-stream beside its peers."""
     size = QUICK if quick else FULL
+    if flame is not None and shutil.which("py-spy") is None:
+        msg = "--flame: py-spy not found; pip install py-spy"
+        raise typer.BadParameter(msg)
     if profiled:
         sys.stdout.write(profile(size, flame) + "\n")
         return

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.profiling plain|cprofile|loop [BEDS] [SECONDS]
 
-`plain` times the parts, `cprofile` prints the functions that cost most, and `loop` only
-runs, for a sampling profiler that draws the picture.
+`plain` times the parts, `cprofile` prints the functions that cost most, and `loop` runs
+when it is told to, for a sampling profiler that draws the picture.
 """
 
 import cProfile
@@ -169,4 +169,8 @@ if __name__ == "__main__":
     elif way == "cprofile":
         sys.stdout.write(functions(*how_many))
     else:
-        Bench(*how_many).run()
+        ready = Bench(*how_many)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+        ready.run()
