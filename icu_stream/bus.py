@@ -121,7 +121,12 @@ def wanted(settings: Settings) -> dict[str, NewTopic]:
             name,
             settings.partitions if topic.patients else 1,
             settings.replication,
-            topic_configs={"retention.ms": str(topic.retention_ms)},
+            topic_configs={
+                "retention.ms": str(topic.retention_ms),
+                # Arrival is the broker's clock: a gateway whose own is wrong must not
+                # make its beds look stale, or its devices' clocks look as if they jump.
+                "message.timestamp.type": "LogAppendTime",
+            },
         )
     state = changelog(settings.app_id)
     rows[state] = NewTopic(

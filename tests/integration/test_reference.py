@@ -6,7 +6,6 @@ Every transition must be the same one, field by field, restatements included.
 import itertools
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,12 +16,6 @@ from tests.integration.reference import Record
 
 PHYSIONET_STAYS = 400
 EICU_STAYS = 200
-
-
-def needed(path: Path) -> None:
-    """Skip with the reason: a machine that only builds cannot get recordings."""
-    if not path.exists():
-        pytest.skip(f"{path.name} is not in the shared folder (ICU_SHARED)")
 
 
 def replayed(messages: list[Message]) -> list[Record]:
@@ -49,7 +42,7 @@ def _with_ticks(message: Message) -> Iterator[Record]:
 @pytest.fixture(scope="module")
 def mimic3() -> list[Message]:
     """One patient, a message a minute for 32 hours."""
-    needed(recordings.MIMIC3.with_suffix(".hea"))
+    recordings.need(recordings.MIMIC3.with_suffix(".hea"))
     return recordings.mimic3()
 
 
@@ -87,7 +80,7 @@ def test_the_core_publishes_what_the_reference_wants(mimic3: list[Message]) -> N
 
 
 def test_stays_of_the_challenge_2012_give_the_same_alarms_twice() -> None:
-    needed(recordings.PHYSIONET_2012)
+    recordings.need(recordings.PHYSIONET_2012)
     logs = recordings.physionet_2012(PHYSIONET_STAYS)
 
     unlike = {name: core.differences(name, replayed(log)) for name, log in logs.items()}
@@ -97,7 +90,7 @@ def test_stays_of_the_challenge_2012_give_the_same_alarms_twice() -> None:
 
 
 def test_stays_of_the_eicu_demo_give_the_same_alarms_twice() -> None:
-    needed(recordings.EICU)
+    recordings.need(recordings.EICU)
     logs = recordings.eicu(EICU_STAYS)
 
     unlike = {name: core.differences(name, replayed(log)) for name, log in logs.items()}
