@@ -103,7 +103,9 @@ def bound(patient: Patient) -> int:
     bound = FOREVER_MS
     if not patient.is_holding(absence.BED):
         if patient.heard:
-            bound = patient.heard + patient.bed_ms
+            # The device that speaks next decides, and may be a faster one.
+            others = [device.bed_ms for device in patient.devices.values()]
+            bound = patient.heard + min(patient.bed_ms, *others)
         for code, track in patient.tracks.items():
             moment = track.heard + track.no_data_ms
             is_due = moment < bound and track.is_expected

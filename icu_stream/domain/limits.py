@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
@@ -30,9 +30,9 @@ Bands = dict[str, Band]
 
 # No value lies in it, not even NaN: the signal takes the careful path.
 NEVER: Band = (math.inf, -math.inf)
-# Matches no message: a message without values has another length, any other a code
-# that is not in it.
-NO_BANDS: Bands = {"": NEVER}
+# Matches no message: one without values has another length, and no signal's code, known
+# or not, is None.
+NO_BANDS: Bands = {cast("str", None): NEVER}
 
 # Longer than any stay: the no-data time of a signal that has none.
 FOREVER_MS = 2**53

@@ -5,10 +5,11 @@ person asks, `fault` that monitoring itself failed. All change the patient in pl
 no clock and do no input or output; the same records in the same order give the same
 bytes. The rules, by number, are in `docs/alarms.md`.
 
-Most messages are late for nothing, come from a device whose clock is as it was, carry
-the same signals as before, all in their quiet bands, and nothing falls due. `step` finds
-that out with one comparison a signal and no new object, and is done. Anything else takes
-the careful path, which may find the same.
+Most messages are not late, come from a device whose clock is as it was, carry the same
+signals as before, all in their quiet bands, and nothing falls due. `step` finds that out
+with one comparison a signal and no new object, and is done. When some signals are not
+quiet, those alone are decided. Anything else takes the careful path, which may find the
+same.
 """
 
 import math
@@ -51,6 +52,9 @@ SCORE_STEP = 0.05
 SCORE_MS = 60_000
 
 _LONGEST_NAME = 128
+# Signals that we do not know, in a message on the usual path. Ours: what a monitor sends
+# beside ours; no sender shall fill our memory with names.
+_MOST_UNKNOWN = 32
 _FAULT = "bed.monitoring_fault"
 _ECG_FAULT = "hr.ecg_fault"
 _NO_DATA_MS = {
@@ -71,7 +75,7 @@ class RuleError(IcuStreamError):
         self.messages = messages
 
 
-def step(
+def step(  # noqa: C901 - in one piece: each call would cost it a twentieth
     patient: Patient,
     vitals: Vitals,
     arrived_ms: int,
@@ -111,28 +115,35 @@ def step(
                 record = _Record(patient, vitals, arrived_ms, rules)
                 record.pass_time(time)
             bands = device.bands
+            odd: list[str] | None = None
             try:
                 for code, value in values.items():
                     low, high = bands[code]
                     if not low <= value <= high:
-                        break
-                else:
-                    device.time = time
-                    device.skew = skew_ms
-                    device.values = values
-                    if time > patient.heard:
-                        patient.heard = time
-                        patient.bed_ms = device.bed_ms
-                    device.heard = patient.heard
-                    patient.last = device
-                    patient.messages += 1
-                    patient.times.append(time)
-                    patient.rows.append(values)
-                    return () if record is None else record.passed()
+                        if odd is None:
+                            odd = []
+                        odd.append(code)
             except (KeyError, TypeError):
                 pass
-    if record is None:
-        record = _Record(patient, vitals, arrived_ms, rules)
+            else:
+                if odd is not None:
+                    patient.settle()
+                device.time = time
+                device.skew = skew_ms
+                if time > patient.heard:
+                    patient.heard = time
+                    patient.bed_ms = device.bed_ms
+                device.heard = patient.heard
+                patient.last = device
+                patient.messages += 1
+                if odd is not None:
+                    record = record or _Record(patient, vitals, arrived_ms, rules)
+                    return record.decide_odd(device, odd)
+                device.values = values
+                patient.times.append(time)
+                patient.rows.append(values)
+                return () if record is None else record.passed()
+    record = record or _Record(patient, vitals, arrived_ms, rules)
     return record.step(replay=replay)
 
 
@@ -385,14 +396,29 @@ class _Record:
                 annunciation.end(self.bedside, _FAULT, time)
             if time >= patient.windows.end_ms:
                 self.guarded(self.turn, time)
-        fresh = [code for code in known if self.is_fresh(device, code, time)]
-        if fresh:
-            self.hear(device, fresh, time, interval_ms)
-        if len(fresh) < len(known):
-            patient.late_values += len(known) - len(fresh)
-            late = set(known).difference(fresh)
-            self.place({c: v for c, v in self.valid().items() if c in late}, time)
+        fresh = self.hear(device, known, {}, interval_ms)
         self.bind(device, fresh)
+
+    def decide_odd(self, device: Device, odd: list[str]) -> Sequence[Message]:
+        """A message on the usual path, but for some signals that are not quiet.
+
+        Args:
+            device: Has taken over the message's time; its values are still to be.
+            odd: Those signals, known or not.
+        """
+        patient, values = self.patient, self.vitals.values
+        is_first = device.time >= patient.check
+        interval_ms = round((self.vitals.interval_s or 1) * 1000)
+        known = [code for code in odd if code in INDEX]
+        known.sort(key=INDEX.__getitem__)
+        patient.unknown_signals += len(odd) - len(known)
+        quiet = {code: value for code, value in values.items() if code not in odd}
+        fresh = self.hear(device, known, quiet, interval_ms)
+        self.bind(device, [*quiet, *fresh])
+        if is_first:
+            patient.due = escalation.bound(patient)
+        _set_check(patient)
+        return self.answer()
 
     def turn(self, time: int) -> None:
         """Ten seconds have ended: the model scores them, then learns them."""
@@ -428,18 +454,38 @@ class _Record:
         )
 
     def hear(
-        self, device: Device, fresh: list[str], time: int, interval_ms: int
-    ) -> None:
+        self,
+        device: Device,
+        known: list[str],
+        quiet: dict[str, float],
+        interval_ms: int,
+    ) -> list[str]:
         """Take the values into their tracks, then decide those that need it.
 
         All are heard before any is decided: a pulse counts in its own message.
+
+        Args:
+            device: Whose message; `time` is the message's.
+            known: Signals to look at, in their order.
+            quiet: The other values, which need no look.
+            interval_ms: Of the message.
+
+        Returns:
+            The signals of `known` that were not late.
         """
-        patient, values = self.patient, self.vitals.values
+        patient, values, time = self.patient, self.vitals.values, device.time
+        fresh = [code for code in known if self.is_fresh(device, code, time)]
         samples = [self.take(device, code, time, interval_ms) for code in fresh]
-        kept = {sample.code: sample.value for sample in samples if sample.is_valid}
+        device.values = quiet
+        patient.settle()
+        kept = quiet | {s.code: s.value for s in samples if s.is_valid}
         if kept:
             patient.times.append(time)
             patient.rows.append(values if len(kept) == len(values) else kept)
+        if len(fresh) < len(known):
+            patient.late_values += len(known) - len(fresh)
+            late = set(known).difference(fresh)
+            self.place({c: v for c, v in self.valid().items() if c in late}, time)
         for sample in samples:
             if not sample.is_quiet:
                 self.guarded(self.decide, sample, time)
@@ -447,6 +493,7 @@ class _Record:
         for rule in self.rules.added:
             if not set(rule.signals).isdisjoint(fresh):
                 self.guarded(self.ask, rule, time)
+        return fresh
 
     def is_fresh(self, device: Device, code: str, time: int) -> bool:
         """Is the value after the signal's last one? Knows the signal from now on."""
@@ -566,17 +613,19 @@ class _Record:
 
     def bind(self, device: Device, fresh: list[str]) -> None:
         """Prepare the usual path for a message with the same signals."""
-        patient = self.patient
+        patient, values = self.patient, self.vitals.values
+        unknown = [code for code in values if code not in INDEX]
         if (
             not fresh
             or device.is_off
             or device.own
-            or len(fresh) < len(self.vitals.values)
+            or len(fresh) + len(unknown) < len(values)
+            or len(unknown) > _MOST_UNKNOWN
             or patient.is_holding(_FAULT)
             or patient.is_holding(absence.BED)
         ):
             device.bands = NO_BANDS
             return
         bands = self.rules.bands(frozenset(fresh))
-        busy = patient.busy.intersection(bands)
-        device.bands = bands | dict.fromkeys(busy, NEVER) if busy else bands
+        odd = [*patient.busy.intersection(bands), *unknown]
+        device.bands = bands | dict.fromkeys(odd, NEVER) if odd else bands

@@ -70,6 +70,7 @@ def values(draw: st.DrawFn, wrong: bool) -> dict[str, Any]:
     return found
 
 
+INTERVALS_S = [None] * 6 + [5.0]
 STEPS_MS = [1000] * 8 + [1, 500, 4999, 5000, 9999, 10_000, 31_000, 75_000]
 
 
@@ -84,6 +85,8 @@ def logs(
     for _ in range(draw(st.integers(1, 40))):
         now += draw(st.sampled_from(STEPS_MS))
         kind = draw(st.integers(0, 11))
+        if kind == 2:
+            held = draw(st.sampled_from([{}, {"": 1.0}, {"gcs": 15.0, "hr": 80.0}]))
         if kind == 0:
             log.append((now, now))
         elif kind == 1 and asking:
@@ -91,9 +94,14 @@ def logs(
         else:
             if not held or draw(st.booleans()):
                 held = draw(values(wrong))
-            device = f"d{draw(st.integers(1, devices))}" if devices > 1 else ""
+            number = draw(st.integers(1, devices))
             message = Vitals(
-                patient_id=PATIENT, time=now, device=device, bed="B", values=held
+                patient_id=PATIENT,
+                time=now,
+                device=f"d{number}" if devices > 1 else "",
+                bed="B",
+                values=held,
+                interval_s=draw(st.sampled_from([*INTERVALS_S, 60.0])),
             )
             log.append((now, message))
     return log
@@ -301,31 +309,32 @@ def test_what_violates_past_its_delay_has_an_alarm_that_is_not_over(log):
     """The delay again, by looking at the values alone."""
     known = patient.new(PATIENT)
     since: dict[str, int] = {}
-    last: dict[str, int] = {}
+    gaps: dict[str, float] = {}
     for arrived, record in log:
         stepped(known, arrived, record)
         if not isinstance(record, Vitals):
             continue
-        for code, value in record.values.items():
-            overdue = _overdue(code, value, record.time, since, last)
+        for code in record.values.keys() & USUAL.keys():
+            overdue = _overdue(code, record, since, gaps)
             assert {c for c in overdue if not known.is_holding(c)} == set()
 
 
 def _overdue(
-    code: str, value: float, time: int, since: dict[str, int], last: dict[str, int]
+    code: str, record: Vitals, since: dict[str, int], gaps: dict[str, float]
 ) -> list[str]:
     """The rows of a signal that have been violated for their delay."""
     rows = ADULT.limits[code]
-    no_data_ms = (BY_CODE[code].no_data_s or math.inf) * 1000
+    value, time = record.values[code], record.time
+    no_data_s = max(BY_CODE[code].no_data_s or math.inf, 2.5 * (record.interval_s or 1))
     # A zero with a pulse decides no limit: rule 7, tested with the reference.
     decides = not (code == "hr" and value == 0)
-    if time - last.get(code, 0) >= no_data_ms or not decides:
+    if time >= gaps.get(code, 0) or not decides:
         for row in rows:
             since.pop(row.code, None)
     if not decides:
-        last.pop(code, None)
+        gaps.pop(code, None)
         return []
-    last[code] = time
+    gaps[code] = time + no_data_s * 1000
     found = []
     for row in rows:
         if verdict(row, value) is not Verdict.VIOLATED:

@@ -226,6 +226,28 @@ def test_two_devices_whose_clocks_differ_by_seconds_do_not_miss_each_other():
     assert bed.told == []
 
 
+def test_the_bed_is_silent_by_the_time_of_the_device_that_spoke_last():
+    """A slower device had set a later moment for the next look, and nobody looked."""
+    bed = Bed()
+    for second in range(0, 100, 4):
+        bed.at(second, device="chart", interval_s=60, temp=37)
+        bed.at(second + 1, device="ventilator", interval_s=4, rr=16)
+
+    assert bed.at(120, device="ventilator", interval_s=4, rr=16) == [
+        "107 bed.no_data raised",
+        "120 bed.no_data cleared",
+    ]
+
+
+def test_a_message_of_a_signal_without_a_name_is_no_sign_of_life():
+    bed = Bed()
+    bed.at(0, hr=80)
+    bed.at(5)
+    bed.at(6, **{"": 1})
+
+    assert bed.tick(10) == ["10 bed.no_data raised"]
+
+
 def test_one_of_two_devices_that_stops_is_missed():
     bed = Bed()
     bed.at(0, device="monitor", hr=80)

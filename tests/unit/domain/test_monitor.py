@@ -272,6 +272,26 @@ def test_only_what_is_busy_leaves_the_usual_path():
     assert bed.patient.devices["mon"].bands["hr"] == (50, 120)
 
 
+def test_a_monitor_that_sends_more_than_we_know_stays_on_the_usual_path():
+    bed = Bed()
+    bed.at(0, hr=80, gcs=15)
+    bed.at(1, hr=80, gcs=15)
+
+    assert is_usual(bed)
+    assert bed.patient.unknown_signals == 2
+    assert bed.patient.rows == [{"hr": 80}, {"hr": 80}]
+    assert bed.every_second(2, 7, hr=45, gcs=15) == []
+    assert bed.at(8, hr=45, gcs=15) == ["8 hr.low raised"]
+
+
+def test_a_sender_of_endless_names_is_not_prepared_for():
+    bed = Bed()
+
+    bed.at(0, hr=80, **{f"s{number}": 1 for number in range(33)})
+
+    assert not is_usual(bed)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, "97", 1e308, 49.9])
 def test_nothing_but_a_quiet_number_passes(value):
     bed = Bed()
