@@ -34,15 +34,13 @@ def signal_due(patient: Patient, code: str, track: Track) -> int | None:
         None when it is one already, when the bed's silence stands for it, or when the
         whole bed seems to be falling silent, which is then the bed's alarm.
     """
-    if track.no_data_ms >= FOREVER_MS or patient.is_holding(BED):
-        return None
-    if patient.is_holding(f"{code}.no_data"):
-        return None
     due = track.heard + track.no_data_ms
     has_spoken = patient.heard - track.heard >= track.wait_ms
     # A slow device may have spoken last: its bed's time must not hide a fast one.
     is_bed_far = patient.heard + patient.bed_ms - due >= track.wait_ms
-    if not (has_spoken or is_bed_far):
+    if not (has_spoken or is_bed_far) or track.no_data_ms >= FOREVER_MS:
+        return None
+    if patient.is_holding(BED) or patient.is_holding(f"{code}.no_data"):
         return None
     return max(due, patient.heard)
 

@@ -28,7 +28,7 @@ import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -72,10 +72,15 @@ class _Block(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class _Hour(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One hour: the plain table while it is open, compressed when it is closed."""
+    """One hour: the plain table while it is open, compressed when it is closed.
+
+    `signals` is how many signals a minute of a plain table has: more may have been
+    appended to the signals since it was written.
+    """
 
     version: int
     hour: int
+    signals: Annotated[int, msgspec.Meta(ge=1)]
     is_closed: bool
     table: bytes
 
@@ -441,10 +446,11 @@ class Windows:
         for hour, table in self._hours.items():
             name = _hour_name(hour)
             if name in self._changed:
-                found[name] = _encode((_VERSION, hour, True, table))
+                found[name] = _encode((_VERSION, hour, _COUNT, True, table))
         name = _hour_name(self._hour)
         if self._hour >= 0 and name in self._changed:
-            found[name] = _encode((_VERSION, self._hour, False, bytes(self._table)))
+            table = bytes(self._table)
+            found[name] = _encode((_VERSION, self._hour, _COUNT, False, table))
         self._changed.clear()
         return found
 
@@ -469,33 +475,49 @@ class Windows:
 
     def _restore_block(self, name: bytes, raw: bytes) -> None:
         block = _read(name, raw, _block)
+        # Unfolded here even if closed, so that a damaged one is found now.
+        try:
+            times, rows = _unfolded(block)
+        except (ValueError, IndexError) as error:
+            msg = f"piece {name.decode()}: {error}"
+            raise StateError(msg) from error
         if block.bucket == self.bucket:
-            self.times, self.rows = _unfolded(block)
-            self._saved_rows = len(self.rows)
+            self.times, self.rows = times, rows
+            self._saved_rows = len(rows)
         elif self.bucket - RAW_BUCKETS <= block.bucket < self.bucket:
             self._blocks[block.bucket] = raw
 
     def _restore_hour(self, name: bytes, raw: bytes) -> None:
         hour = _read(name, raw, _hour)
         if hour.is_closed:
-            # Read once here, so that a damaged one is found now and not in a week.
+            # Unpacked once here, so that a damaged one is found now.
             try:
-                _expanded(hour.table)
-            except (zlib.error, ValueError, msgspec.MsgspecError) as error:
+                _unpacked(hour.table)
+            except (zlib.error, ValueError) as error:
                 msg = f"piece {name.decode()}: {error}"
                 raise StateError(msg) from error
             self._hours[hour.hour] = hour.table
-        elif len(hour.table) > _HOUR_BYTES or hour.hour != self._hour:
+            return
+        table = _widened(hour.table, hour.signals)
+        if len(table) > _HOUR_BYTES or hour.hour != self._hour:
             msg = f"piece {name.decode()}: not the open hour's table"
             raise StateError(msg)
-        else:
-            self._table = bytearray(hour.table)
+        self._table = table
 
 
 def _lengthen(table: bytearray, size: int) -> None:
     """A table is as long as its last minute that holds anything."""
     if len(table) < size:
         table.extend(bytes(size - len(table)))
+
+
+def _widened(table: bytes, signals: int) -> bytearray:
+    """A plain table with room for the signals that were appended since."""
+    old = signals * _CELL.size
+    if old >= _MINUTE_BYTES:
+        return bytearray(table)
+    rows = [table[at : at + old] for at in range(0, len(table), old)]
+    return bytearray(b"".join(row.ljust(_MINUTE_BYTES, b"\0") for row in rows))
 
 
 def _outwards(number: int, low: float, high: float) -> tuple[int, int]:
@@ -560,32 +582,39 @@ def _compressed(table: bytearray) -> bytes:
     return bytes([len(present), *present.tolist()]) + zlib.compress(counts + planes, 9)
 
 
-def _expanded(packed: bytes) -> bytearray:
-    """The table of an hour that `_compressed` made.
+def _unpacked(packed: bytes) -> tuple[list[int], bytes]:
+    """The signals of an hour that `_compressed` made, and its numbers.
 
     Raises:
         zlib.error: Not zlib.
-        ValueError: Not of the right size.
+        ValueError: Not of the right size, or of signals that we do not know.
     """
     count = packed[0] if packed else 0
     present = list(packed[1 : 1 + count])
-    size = 60 * count
     unpacker = zlib.decompressobj()
-    raw = unpacker.decompress(packed[1 + count :], 7 * size + 1)
-    if len(present) != count or len(raw) != 7 * size or not unpacker.eof:
+    raw = unpacker.decompress(packed[1 + count :], 60 * _CELL.size * count + 1)
+    if len(present) != count or len(raw) != 60 * _CELL.size * count or not unpacker.eof:
         msg = f"an hour of {count} signals does not take {len(raw)} bytes"
         raise ValueError(msg)
     if any(number >= _COUNT for number in present):
         msg = f"unknown signals in {present}"
         raise ValueError(msg)
+    return present, raw
+
+
+def _expanded(packed: bytes) -> bytearray:
+    """The table of an hour that `_compressed` made; raises as `_unpacked` does."""
+    present, raw = _unpacked(packed)
+    count = len(present)
+    size = 60 * count
     planes = np.frombuffer(raw, "u1", offset=size).reshape(2, -1).T
     numbers = np.ascontiguousarray(planes).view("<i2").reshape(3, count, 60)
     steps, below, above = numbers.transpose(0, 2, 1)
     mean = np.cumsum(steps, axis=0, dtype=np.int16)
+    shown = mean // _FINER
     table = bytearray(_HOUR_BYTES)
     cells = np.frombuffer(table, _CELL_TYPE).reshape(60, _COUNT)
     cells["n"][:, present] = np.frombuffer(raw, "u1", size).reshape(count, 60).T
-    shown = mean // _FINER
     cells["mean"][:, present] = mean
     cells["low"][:, present] = shown - below
     cells["high"][:, present] = shown + above

@@ -312,6 +312,18 @@ def test_a_raw_piece_that_should_be_gone_is_left_alone():
     assert len(again._blocks) == len(fed._blocks) - 1
 
 
+@pytest.mark.parametrize(
+    ("signals", "columns"), [([0, 1], [[80.0]]), ([0], [[80.0], []]), ([200], [[80.0]])]
+)
+def test_a_raw_piece_that_is_damaged_inside_is_refused(signals, columns):
+    fed, pieces = saved_day()
+    name = windows._raw_name(fed.bucket - 1)
+    damaged = windows._encode((1, fed.bucket - 1, [0], signals, columns))
+
+    with pytest.raises(StateError, match=name.decode()):
+        Windows.restored(fed.saved(), pieces | {name: damaged})
+
+
 @pytest.mark.parametrize("kind", [b"r", b"h"])
 def test_a_piece_that_cannot_be_read_is_refused(kind):
     fed, pieces = saved_day()
@@ -327,7 +339,7 @@ def test_a_closed_hour_that_is_damaged_inside_is_refused():
     hour = windows._hour(pieces[name])
 
     for table in (b"", hour.table[:-9], b"\x01\xff" + hour.table[2:], b"\x09"):
-        damaged = windows._encode((1, hour.hour, True, table))
+        damaged = windows._encode((1, hour.hour, 14, True, table))
         with pytest.raises(StateError, match=name.decode()):
             Windows.restored(fed.saved(), pieces | {name: damaged})
 
@@ -337,10 +349,27 @@ def test_an_open_hour_of_the_wrong_size_is_refused():
     name = windows._hour_name(START // HOUR_MS + 25)
     assert not windows._hour(pieces[name]).is_closed
 
-    damaged = windows._encode((1, START // HOUR_MS + 25, False, bytes(9000)))
+    damaged = windows._encode((1, START // HOUR_MS + 25, 14, False, bytes(9000)))
 
     with pytest.raises(StateError, match="open hour"):
         Windows.restored(fed.saved(), pieces | {name: damaged})
+
+
+def test_an_open_hour_of_before_a_signal_was_appended_is_read():
+    fed = Fed()
+    for minute in range(5):
+        fed.take(START + MINUTE_MS * minute, hr=80.0 + minute, spo2=97.0)
+    few = 3 * windows._CELL.size  # hr, pulse, spo2
+    width = windows._MINUTE_BYTES
+    old = b"".join(
+        bytes(fed._table[at : at + few]) for at in range(0, len(fed._table), width)
+    )
+    hour = START // HOUR_MS
+    piece = windows._encode((1, hour, 3, False, old))
+
+    again = Windows.restored(fed.saved(), {windows._hour_name(hour): piece})
+
+    assert again._table == fed._table
 
 
 def test_an_hour_of_unknown_signals_is_refused():
