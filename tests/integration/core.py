@@ -21,9 +21,15 @@ Said = Sequence[Any]
 
 
 def expected(
-    patient_id: str, records: Sequence[Record]
+    patient_id: str, records: Sequence[Record], *, restart_every: int | None = None
 ) -> tuple[Outcome, list[list[bytes]]]:
     """What the core makes of a log.
+
+    Args:
+        patient_id: Whose.
+        records: The log.
+        restart_every: Save the patient and go on from what was saved, each time after
+            so many records.
 
     Returns:
         The counts, answers and open alarms, without transitions; and the alerts of
@@ -31,7 +37,14 @@ def expected(
     """
     state = patient.new(patient_id)
     outcome = Outcome()
-    alerts = [_alerts(_step(state, record, outcome)) for record in records]
+    saved: dict[bytes, bytes] = {}
+    alerts = []
+    for count, record in enumerate(records, 1):
+        alerts.append(_alerts(_step(state, record, outcome)))
+        if restart_every is not None and count % restart_every == 0:
+            saved |= patient.save(state)
+            saved = {name: piece for name, piece in saved.items() if piece}
+            state = patient.restore(patient_id, saved)
     outcome.messages = state.messages
     outcome.late = state.late
     outcome.late_values = state.late_values

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration import reference
+from tests.integration import core, reference
 from tests.integration.reference import Outcome, Record
 
 
@@ -43,8 +43,14 @@ def tick(second: float) -> Record:
 
 def command(second: float, kind: str, **fields: Any) -> Record:
     """A nurse asks."""
-    message = {"command_id": f"c{second}", "type": kind, "patient_id": "p"}
-    return Record(message | {"by": "nurse"} | fields, at(second), "command")
+    message = {
+        "command_id": f"c{second}",
+        "type": kind,
+        "patient_id": "p",
+        "by": "nurse",
+        "time": at(second),
+    }
+    return Record(message | fields, at(second), "command")
 
 
 def acknowledge(second: float, code: str, onset: float) -> Record:
@@ -166,6 +172,22 @@ CASES: dict[str, tuple[list[Record], list[str]]] = {
         ],
         [],
     ),
+    "what was taken off is no second source": (
+        [
+            vitals(0, hr=80, pulse=80),
+            command(0.5, "signal_off", signal="pulse"),
+            *every_second(1, 5, hr=0),
+        ],
+        ["5 hr.asystole raised"],
+    ),
+    "discharge forgets the second source": (
+        [
+            vitals(0, hr=80, abp_sys=100, abp_dia=60),
+            command(0.5, "discharge"),
+            *every_second(1, 5, hr=0),
+        ],
+        ["5 hr.asystole raised"],
+    ),
     "a declared interval gives time": (
         [
             Record(vitals(s, hr=80).message | {"interval_s": 60}, at(s))
@@ -231,6 +253,13 @@ def test_a_short_log_leads_to_what_is_plain_to_see(name: str) -> None:
     log, wanted = CASES[name]
 
     assert told(reference.expected("p", log)) == wanted
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_core_agrees_on_a_short_log(name: str) -> None:
+    log, _ = CASES[name]
+
+    assert core.differences("p", log) == []
 
 
 def test_the_weaker_alarm_makes_no_sound_while_the_stronger_stands() -> None:

@@ -99,7 +99,7 @@ class Nasty:
             name=f"d{number}" if number else "",
             signals=signals,
             offset_ms=self.offset_ms
-            + self.random.choice((0, 0, 0, -200, 1500, -11_000)),
+            + self.random.choice((0, 0, 0, 1000, -200, 1500, -11_000)),
             interval_s=self.step_s if declares else None,
         )
 
@@ -155,7 +155,7 @@ class Nasty:
     def ask(self) -> None:
         """A person asks something."""
         kind = self.random.choices(
-            ("acknowledge", "signal_off", "discharge"), (20, 3, 1)
+            ("acknowledge", "signal_off", "discharge"), (16, 3, 1)
         )
         command: dict[str, Any] = {
             "command_id": f"c-{len(self.log)}",
@@ -169,7 +169,12 @@ class Nasty:
             recent = [*known * 3, *self.seen[-4:], f"{PATIENT}:hr.low:1"]
             command["alert_id"] = self.random.choice(recent)
         elif kind[0] == "signal_off":
-            command["signal"] = self.random.choice(self.sources[0].signals)
+            command["signal"] = self.random.choice(
+                self.random.choice(self.sources).signals
+            )
+        if kind[0] != "acknowledge" and self.random.random() < 0.5:
+            for source in self.sources:  # what was known before must not count now
+                source.regimes["hr"] = "zero"
         record = Record(command, self.wall, "command")
         self.add(record)
         if self.chance(5):
@@ -231,6 +236,8 @@ class Nasty:
             source.interval_s = self.random.choice((None, 0.5, 1, 2, 4, 5, 60, 3600))
         if source.interval_s is not None:
             message["interval_s"] = source.interval_s
+        if self.chance():
+            message["status"] = {self.random.choice(source.signals): "sensor_off"}
         return message
 
     def values(self, source: Source) -> dict[str, Any]:
@@ -254,10 +261,15 @@ class Nasty:
             source.regimes[signal] = self.random.choice(manners)
         if self.chance():
             return self.nonsense(signal)
-        manner = source.regimes[signal]
+        return self.value_in(source.regimes[signal], source, signal)
+
+    def value_in(self, manner: str, source: Source, signal: str) -> Any:
+        """One value in a manner."""
         limits = [row for row in LIMITS if row.signal == signal]
         if manner == "zero":
             return self.random.choice((0, 0, 0.0))
+        if signal == "abp_dia" and manner != "normal":  # a line that hardly beats
+            return NORMAL["abp_sys"] - self.random.choice((14, 14.99, 15, 15.01, 16))
         if manner == "normal" or not limits:
             return NORMAL[signal]
         if manner == "flicker":
@@ -275,7 +287,7 @@ class Nasty:
         """What no patient has."""
         edges = SIGNALS[signal]
         return self.random.choice(
-            (*NONSENSE, edges.low - 0.1, edges.high + 0.1, edges.low, edges.high)
+            (*NONSENSE, edges.low - 0.01, edges.high + 0.01, edges.low, edges.high)
         )
 
 
