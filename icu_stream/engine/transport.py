@@ -137,12 +137,13 @@ class Consumer(driver.Consumer):
             if start < committed:
                 observability.BEHIND.inc()
                 observability.log.error("state_behind", **where, by=committed - start)
-                await self.seek_wait({tp: max(start, earliest[tp])})
             if start and start < earliest[tp]:
                 lost = earliest[tp] - start
                 observability.EXPIRED.inc(lost)
                 observability.log.error("records_expired", **where, lost=lost)
             self.starts[tp] = max(start, earliest[tp])
+        # aiokafka's own seek leaves a partition of which nothing was committed alone.
+        await self.seek_wait({tp: self.starts[tp] for tp in held})
         super().resume_partitions(held)
 
     def _is_stale(self, generation: int) -> bool:
