@@ -326,3 +326,32 @@ def test_each_sort_of_difference_is_said(outcomes: dict[str, Outcome]) -> None:
     assert "two ids for one episode" in said(raised, other_id, cleared)
     assert "extra" in said(raised, cleared, other_id)
     assert "out of order" in said(cleared, raised)
+
+
+def test_a_code_that_is_not_judged_is_left_out(outcomes: dict[str, Outcome]) -> None:
+    alerts = wire(outcomes["p"])
+    fault = [
+        alert.replace(b"nibp_sys.low", b"bed.monitoring_fault") for alert in alerts
+    ]
+
+    assert reference.compare(outcomes, [*alerts, *fault]) != []
+    assert (
+        reference.compare(outcomes, [*alerts, *fault], {"bed.monitoring_fault"}) == []
+    )
+
+
+def test_a_log_is_read_from_the_records_of_the_topic() -> None:
+    measured, passed = vitals(1, hr=0), tick(2)
+    asked = acknowledge(3, "hr.asystole", 0)
+    raw = [
+        (json.dumps(measured.message).encode(), at(1), [("icu-replay", b"1")]),
+        (b"no JSON", at(1), []),
+        (b"[]", at(1), []),
+        (json.dumps(passed.message).encode(), at(2), [("icu-tick", b"")]),
+        (json.dumps(asked.message).encode(), at(3), [("icu-command", b"")]),
+    ]
+
+    logs = reference.logs(raw)
+
+    replayed = Record(measured.message, at(1), "vitals", replay=True)
+    assert logs == {"p": [replayed, passed, asked]}

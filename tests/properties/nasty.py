@@ -155,7 +155,7 @@ class Nasty:
     def ask(self) -> None:
         """A person asks something."""
         kind = self.random.choices(
-            ("acknowledge", "signal_off", "discharge"), (16, 3, 1)
+            ("acknowledge", "signal_off", "discharge", "transfer"), (16, 3, 1, 1)
         )
         command: dict[str, Any] = {
             "command_id": f"c-{len(self.log)}",
@@ -172,6 +172,8 @@ class Nasty:
             command["signal"] = self.random.choice(
                 self.random.choice(self.sources).signals
             )
+        elif kind[0] == "transfer":
+            command["bed"] = "B-2"
         if kind[0] != "acknowledge" and self.random.random() < 0.5:
             for source in self.sources:  # what was known before must not count now
                 source.regimes["hr"] = "zero"
