@@ -15,6 +15,10 @@ piece   holds                                       changes
 `n`     what the model was given since then         each 10 s
 ======  ==========================================  ==========================
 
+All of it is bounded: a track for each known signal, a run and an alarm for each code of
+the profile (a latched alarm makes place for the next of its code), `MAX_DEVICES` devices,
+`MAX_COMMANDS` answers, the last ended alarm of each code.
+
 An empty piece is one that is gone. A model's snapshot costs more than its steps, so the
 steps since the last one are saved instead and taken again at `restore`: the model is
 then the same to the last bit.

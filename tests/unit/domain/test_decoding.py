@@ -48,6 +48,19 @@ def test_zero_is_a_value_and_absent_is_not_zero():
     assert decoded(values=None).values == {}
 
 
+def test_null_is_absent_and_costs_no_slow_reading():
+    vitals = decoded(
+        bed=None,
+        device=None,
+        status=None,
+        interval_s=None,
+        values={"hr": 80, "spo2": None},
+    )
+
+    assert not isinstance(vitals, Mended)
+    assert vitals == decoded(values={"hr": 80})
+
+
 @pytest.mark.parametrize(
     ("raw", "kept"),
     [
@@ -108,7 +121,8 @@ def test_what_is_right_is_kept_on_the_slow_path():
 
     assert vitals.mended == 0
     assert (vitals.bed, vitals.device, vitals.status) == ("B", "D", {"hr": "lead_off"})
-    assert decoded(bed=None, device=None, status=None).mended == 0
+    nulls = decoded(bed=None, device=None, status=None, values={"rr": "x"})
+    assert nulls.mended == 0
 
 
 @pytest.mark.parametrize("field", ["bed", "device"])
