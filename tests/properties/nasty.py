@@ -71,6 +71,10 @@ class Nasty:
         self.wall = START_MS
         self.step_s: float = self.random.choice((1, 1, 1, 1, 1, 2, 5, 60, 3600))
         self.length = self.random.choice((20, 60, 60, 120, 250))
+        # Now and then a calm patient, watched for longer.
+        self.is_calm = self.random.random() < 0.15
+        if self.is_calm:
+            self.length *= self.random.choice((1, 1, 8))
         self.replay = self.random.random() < 0.2
         self.ticking = self.random.random() < 0.6 and not self.replay
         self.jittering = self.random.random() < 0.5
@@ -259,8 +263,11 @@ class Nasty:
     def value(self, source: Source, signal: str) -> Any:
         """One value in the manner in which the signal behaves for a while."""
         if signal not in source.regimes or self.random.random() < 0.08:
-            manners = ("normal", "near", "near", "outside", "zero", "flicker")
-            source.regimes[signal] = self.random.choice(manners)
+            source.regimes[signal] = self.random.choice(
+                ("normal", "near", "near", "outside", "zero", "flicker")
+                if not self.is_calm or self.random.random() < 0.05
+                else ("normal",)
+            )
         if self.chance():
             return self.nonsense(signal)
         return self.value_in(source.regimes[signal], source, signal)
