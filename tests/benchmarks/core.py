@@ -7,6 +7,8 @@ second, as a partition's log has them. Processor time, the collector frozen afte
 warm-up as in the worker. `step` is what the rules, windows and models take; `model` is
 the models' part of it, measured apart. A save is taken of every patient each 50 s of
 measurement: at 100,000 messages a second and 2,000 patients that is one a second.
+`peer` is msgspec alone, reading the same message into the contract's struct: a yardstick
+for how busy the machine is.
 """
 
 import gc
@@ -17,7 +19,10 @@ import tracemalloc
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from icu_stream import profiles
+from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import decoding, monitor, patient
 from icu_stream.domain.limits import Rules
 from icu_stream.domain.patient import Patient
@@ -154,8 +159,14 @@ def in_parts(ward: Ward, raw: list[bytes], second: int) -> None:
         for vitals in decoded:
             step_one(patients[vitals.patient_id], vitals, arrived_ms, rules)
 
+    def peer() -> None:
+        read = msgspec.json.Decoder(Vitals).decode
+        for value in raw:
+            read(value)
+
     ward.timed("decode", len(raw), decode)
     ward.timed("step", len(raw), step)
+    ward.timed("peer", len(raw), peer)
 
 
 def model_us() -> float:
@@ -196,13 +207,13 @@ def bytes_a_patient(count: int = 4) -> tuple[float, float]:
 
 def main(counts: list[int]) -> None:
     """Print one line for each number of patients, and bytes a patient."""
-    print("patients  both  decode  step  save   us/message; bytes a save and patient")
+    print("patients  both decode  step  save  peer   us/message; bytes a save, patient")
     for count in counts:
         ward = measure(count)
         saves = SECONDS // SAVE_EVERY_S
         print(
-            f"{count:8d} {ward.us('both'):5.2f} {ward.us('decode'):7.2f} "
-            f"{ward.us('step'):5.2f} {ward.us('save'):5.2f}   "
+            f"{count:8d} {ward.us('both'):5.2f} {ward.us('decode'):6.2f} "
+            f"{ward.us('step'):5.2f} {ward.us('save'):5.2f} {ward.us('peer'):5.2f}   "
             f"{ward.bytes_saved / saves / count:,.0f}"
         )
     print(f"of step, the model: {model_us():.2f} us/message")
