@@ -17,6 +17,7 @@ from icu_stream.contracts import envelope, topics
 from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import decoding, monitor
+from icu_stream.domain.annunciation import Message
 from icu_stream.domain.limits import Rules
 from icu_stream.domain.patient import Patient
 from icu_stream.engine.application import app
@@ -141,7 +142,7 @@ def _fault(
     vitals: Vitals,
     rules: Rules,
     error: Exception,
-) -> list[monitor.Message]:
+) -> list[Message]:
     """A rule raised: the record to dead-letters, the bed told, the rest as decided."""
     observability.FAULTS.inc()
     cause = error.__cause__ or error
