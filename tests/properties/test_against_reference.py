@@ -8,6 +8,8 @@ import os
 
 from collections.abc import Sequence
 
+import pytest
+
 from tests.integration import core
 from tests.integration.reference import Record
 from tests.properties import nasty
@@ -17,6 +19,8 @@ LOGS = int(os.environ.get("REFERENCE_LOGS", "1500"))
 SEED = int(os.environ.get("REFERENCE_SEED", "0"))
 
 
+# A log takes about 20 ms; ten times that is a busy machine.
+@pytest.mark.timeout(300 + LOGS / 5)
 def test_thousands_of_nasty_logs_give_the_same_alarms_twice() -> None:
     for seed in range(SEED, SEED + LOGS):
         log = nasty.log(seed)
@@ -24,6 +28,7 @@ def test_thousands_of_nasty_logs_give_the_same_alarms_twice() -> None:
         assert not differs(log), shown(seed, log)
 
 
+@pytest.mark.timeout(300 + LOGS / 5)
 def test_a_restart_in_the_middle_changes_no_byte() -> None:
     for seed in range(SEED, SEED + LOGS // 10):
         log = nasty.log(seed)
