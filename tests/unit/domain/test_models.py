@@ -89,6 +89,24 @@ def test_flat_trees_score_exactly_as_river_does(missing):
         flat.learn_one(sample)
 
 
+def test_a_patients_trees_score_exactly_as_river_does_when_all_is_measured():
+    """What `PatientModel.step` calls, where nothing is walked past."""
+    rng = seeded(8)
+    river = anomaly.HalfSpaceTrees(
+        n_trees=10, height=6, window_size=WINDOW, seed=models._SEED
+    )
+    flat = FlatHalfSpaceTrees()
+    river.learn_one(dict.fromkeys(FEATURES, 0.5))
+    flat.learn_known([0.5] * len(FEATURES))
+
+    for _ in range(4 * WINDOW + 100):
+        sample = {f: rng.gauss(0.5, rng.choice([0.02, 0.25])) for f in FEATURES}
+        point = list(sample.values())
+        alone = flat.score_known(point)
+        assert flat.score_and_learn_known(point)[0] == alone == river.score_one(sample)
+        river.learn_one(sample)
+
+
 def test_flat_trees_score_exactly_as_river_does_on_a_split():
     river = anomaly.HalfSpaceTrees(
         n_trees=10, height=6, window_size=WINDOW, seed=models._SEED
@@ -133,6 +151,170 @@ def test_every_feature_splits_some_tree():
 
 def test_the_model_knows_the_signals_of_the_contract_but_not_fio2():
     assert [s.code for s in signals.SIGNALS if s.code != "fio2"] == list(models._ROWS)
+
+
+# The definition: each node counted, each part called for itself
+
+
+class Plain:
+    """The model as its docstrings define it: node by node, signal by signal."""
+
+    def __init__(self):
+        self.centres, self.spreads = [0.0] * 14, list(models._FLOORS)
+        self.readings = [0] * 14
+        self.reference, self.current = None, bytearray(models._MASSES)
+        self.counter, self.seen = 0, [0] * 6
+        self.learning, self.counting = [True] * 6, [False] * 6
+
+    def deviation(self, i, value):
+        z = (value - self.centres[i]) / self.spreads[i]
+        z *= models._CERTAINTY[self.readings[i]]
+        return max(-20.0, min(20.0, z))
+
+    def learn(self, i, value):
+        if not self.readings[i]:
+            self.centres[i], self.readings[i] = value, 1
+            return
+        n = self.readings[i] = min(1024, self.readings[i] + 1)
+        spread = self.spreads[i]
+        step = max(-2.0 * spread, min(2.0 * spread, value - self.centres[i]))
+        self.centres[i] += step / n
+        spread += (abs(step) / 0.7809 - spread) / n
+        self.spreads[i] = max(models._FLOORS[i], spread)
+
+    def path(self, root, point, kept, guide):
+        node = root
+        while True:
+            place, feature, threshold, left, right = node
+            yield place
+            if left is None:
+                return
+            if point[feature] is None or not kept[feature]:
+                node = right if guide[left[0]] < guide[right[0]] else left
+            else:
+                node = left if point[feature] < threshold else right
+
+    def score_trees(self, point):
+        total = 0
+        for root in models._ROOTS:
+            path = self.path(root, point, self.counting, self.reference)
+            for depth, place in enumerate(path):
+                total += self.reference[place] * 2**depth
+                if self.reference[place] < 25:
+                    break
+        return 1 - total / (10 * 250 * 127)
+
+    def learn_trees(self, point):
+        self.seen = [
+            n + (value is not None) for n, value in zip(self.seen, point, strict=True)
+        ]
+        guide = self.current if self.reference is None else self.reference
+        for root in models._ROOTS:
+            for place in self.path(root, point, self.learning, guide):
+                self.current[place] += 1
+        self.counter += 1
+        if self.counter < 250:
+            return
+        self.reference, self.current = self.current, bytearray(models._MASSES)
+        counted = self.counting
+        self.counting = [
+            learnt and n >= 225
+            for learnt, n in zip(self.learning, self.seen, strict=True)
+        ]
+        self.learning = [n >= 125 for n in self.seen]
+        self.counter, self.seen = 0, [0] * 6
+        if self.counting != counted:
+            self.readings[-1], self.spreads[-1] = 0, models._FLOORS[-1]
+
+    def step_trees(self, point, learn):
+        trees_z = 0.0
+        if self.reference is not None:
+            trees = self.score_trees(point)
+            trees_z = max(0.0, self.deviation(13, trees))
+            if learn:
+                self.learn(13, trees)
+        if learn:
+            self.learn_trees(point)
+        return trees_z
+
+    def step(self, means, learn):
+        warm = self.reference is not None
+        point, squares = [None] * 6, {}
+        for code, i, feature, low, width in models._PLAN:
+            if not math.isfinite(value := means.get(code, math.nan)):
+                continue
+            z = self.deviation(i, value)
+            if abs(z) > 1e-6:
+                squares[code] = z * z
+            if feature >= 0:
+                point[feature] = (value - low) / width
+            if learn:
+                self.learn(i, value)
+        trees_z = 0.0 if point == [None] * 6 else self.step_trees(point, learn)
+        if not warm or not squares:
+            return 0.0, {}
+        largest, square = max(squares.values()), trees_z * trees_z
+        score = (largest / (largest + 16) + square / (square + 6.25)) / 2
+        total = sum(squares.values())
+        return score, {code: square / total for code, square in squares.items()}
+
+
+def eventful(count, seed):
+    """Aggregates in which signals come and go, jump, and are sometimes absurd."""
+    rng = seeded(seed)
+    gone = set()
+    for means in aggregates(count, seed):
+        if rng.random() < 0.008:
+            gone ^= {rng.choice(list(USUAL))}
+        kept = {c: v for c, v in means.items() if c not in gone and rng.random() < 0.97}
+        if rng.random() < 0.05:
+            code = rng.choice(list(USUAL))
+            kept[code] = rng.choice(
+                [math.nan, math.inf, 1e308, -1e308, 5e-324, 0.0, 1.5 * USUAL[code][0]]
+            )
+        yield kept, rng.random() < 0.95
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_step_is_the_definition_to_the_last_bit(seed):
+    model, plain = PatientModel(), Plain()
+
+    for i, (means, learn) in enumerate(eventful(6 * WINDOW, seed)):
+        assert model.step(means, learn) == plain.step(means, learn)
+        if i % 100 == 99:
+            model = models.restore(models.snapshot(model))
+
+    assert (model.centres, model.spreads) == (plain.centres, plain.spreads)
+    assert model.readings == plain.readings
+    assert model.trees.reference == plain.reference
+    assert model.trees.masses() == plain.current
+    assert model.trees.counting == plain.counting
+
+
+def test_a_first_value_without_bounds_deviates_by_the_largest_deviation():
+    """1e308 / 0.1 degC is infinite, and infinite times a certainty of 0 no number."""
+    model, plain = PatientModel(), Plain()
+    for means in aggregates(WINDOW, without=("temp",)):
+        model.step(means, learn=True)
+        plain.step(means, learn=True)
+
+    score, shares = model.step({"temp": 1e308}, learn=True)
+
+    assert (score, shares) == plain.step({"temp": 1e308}, learn=True)
+    assert shares == {"temp": 1.0}
+
+
+def test_a_feature_that_is_learnt_but_does_not_count_yet_is_learnt():
+    model, plain = PatientModel(), Plain()
+    late = ("etco2",)
+    sample = [*aggregates(2 * WINDOW, 3, late), *aggregates(WINDOW + 100, 4)]
+
+    for means in sample:
+        assert model.step(means, learn=True) == plain.step(means, learn=True)
+
+    place = FEATURES.index("etco2")
+    assert (model.trees.learning[place], model.trees.counting[place]) == (True, False)
+    assert model.trees.masses() == plain.current
 
 
 # Score, then learn
