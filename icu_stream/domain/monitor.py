@@ -396,8 +396,9 @@ class _Record:
             patient.due = min(patient.due, patient.heard + patient.bed_ms)
             if time >= patient.fault_until:
                 annunciation.end(self.bedside, _FAULT, time)
-            if time >= patient.windows.end_ms:
-                self.guarded(self.turn, time)
+        # Whatever the message holds: `pass_time` does not know yet either.
+        if time >= patient.windows.end_ms:
+            self.guarded(self.turn, time)
         fresh = self.hear(device, known, {}, interval_ms)
         self.bind(device, fresh)
 

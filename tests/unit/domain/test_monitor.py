@@ -240,6 +240,20 @@ def test_the_model_learns_during_a_technical_alarm():
     assert bed.patient.model.readings[0] == 5
 
 
+def test_a_bucket_ends_whatever_the_next_message_holds():
+    """Else a restored patient would score at another message than one that stayed."""
+    stayed, restored = Bed(), Bed()
+    for bed in (stayed, restored):
+        bed.every_second(0, 9, hr=80, spo2=97)
+    restored.saved_and_restored()
+
+    for bed in (stayed, restored):
+        bed.at(10, gcs=15)
+        bed.at(11, gcs=15, other=1)
+
+    assert len(scores(stayed.said)) == len(scores(restored.said)) == 1
+
+
 # --- the usual path
 
 
