@@ -5,11 +5,11 @@ from it, so it does not matter what brings time forward: the next message, a tic
 worker's clock, or a command.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from icu_stream.contracts.alerts import Event
-from icu_stream.contracts.signals import INDEX
+from icu_stream.contracts.signals import INDEX, SIGNALS
 from icu_stream.domain import absence, annunciation
 from icu_stream.domain.annunciation import Bedside
 from icu_stream.domain.limits import FOREVER_MS, Rules
@@ -26,6 +26,9 @@ class _Sort(NamedTuple):
 
 
 _NO_DATA, _ESCALATION, _REMINDER, _STANDING = range(4)
+_SHORTEST_MS = round(
+    1000 * min(s.no_data_s for s in SIGNALS if s.no_data_s is not None)
+)
 
 
 def advance(bedside: Bedside, until: int) -> None:
@@ -98,18 +101,25 @@ def _happen(bedside: Bedside, due: _Sort) -> None:
             annunciation.change(bedside, alarm, Event.STANDING, due.moment)
 
 
-def bound(patient: Patient) -> int:
-    """Nothing falls due before; at most what `due` says."""
+def bound(patient: Patient, besides: Container[str] = ()) -> int:
+    """Nothing falls due before; at most what `due` says.
+
+    Args:
+        patient: Settled, but for the signals of `besides`.
+        besides: Signals that have just been heard: only the shortest no-data time of
+            any is counted for them.
+    """
     bound = FOREVER_MS
     if not patient.is_holding(absence.BED):
         if patient.heard:
             # The device that speaks next decides, and may be a faster one.
             others = [device.bed_ms for device in patient.devices.values()]
-            bound = patient.heard + min(patient.bed_ms, *others)
+            bound = patient.heard + min(patient.bed_ms, *others, _SHORTEST_MS)
         for code, track in patient.tracks.items():
             moment = track.heard + track.no_data_ms
-            is_due = moment < bound and track.is_expected
-            if is_due and not patient.is_holding(f"{code}.no_data"):
+            if moment >= bound or not track.is_expected or code in besides:
+                continue
+            if not patient.is_holding(f"{code}.no_data"):
                 bound = moment
     for alarm in patient.alarms.values():
         bound = min(

@@ -326,8 +326,7 @@ class _Record:
         patient = self.patient
         # Here, so that the next moment due counts from this message: then it falls
         # together with the end of a bucket, and time has to be passed only once.
-        patient.settle()
-        patient.due = escalation.bound(patient)
+        patient.due = escalation.bound(patient, self.vitals.values)
         _set_check(patient)
         return self.answer()
 

@@ -85,13 +85,9 @@ class _Hour(msgspec.Struct, array_like=True, frozen=True, gc=False):
     table: bytes
 
 
-class Minute(msgspec.Struct, array_like=True, gc=False):
-    """A signal's running aggregate of the current minute."""
-
-    n: int
-    total: float
-    low: float
-    high: float
+# A signal's running aggregate of the current minute: samples, sum, lowest, highest.
+# A list, because its items are read and written in half the time of attributes.
+Minute = list[float]
 
 
 class Saved(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -100,7 +96,7 @@ class Saved(msgspec.Struct, array_like=True, frozen=True, gc=False):
     bucket: int
     minute: int
     hour: int
-    minutes: dict[int, Minute]
+    minutes: dict[int, tuple[int, float, float, float]]
     totals: dict[int, tuple[int, int]]
 
 
@@ -219,16 +215,17 @@ class Windows:
             total = sum(values)
             n = len(values)
             means[code] = total / n
+            low, high = values[0], values[-1]
             now = minutes.get(code)
             if now is None:
-                minutes[code] = Minute(n, total, values[0], values[-1])
+                minutes[code] = [n, total, low, high]
                 continue
-            now.n += n
-            now.total += total
-            if values[0] < now.low:  # noqa: PLR1730 - min() costs five times as much
-                now.low = values[0]
-            if values[-1] > now.high:  # noqa: PLR1730 - so does max()
-                now.high = values[-1]
+            now[0] += n
+            now[1] += total
+            if low < now[2]:  # noqa: PLR1730 - min() costs five times as much
+                now[2] = low
+            if high > now[3]:  # noqa: PLR1730 - so does max()
+                now[3] = high
         return means
 
     def _columns(self) -> tuple[tuple[str, ...], list[int], list[int], list[Any]]:
@@ -257,15 +254,15 @@ class Windows:
             return
         base = self._minute % 60 * _MINUTE_BYTES
         _lengthen(self._table, base + _MINUTE_BYTES)
-        for code, m in self._minutes.items():
+        for code, (n, total, low, high) in self._minutes.items():
             number = INDEX[code]
-            mean = round(m.total / m.n * _SCALES[number])
+            mean = round(total / n * _SCALES[number])
             _CELL.pack_into(
                 self._table,
                 base + number * _CELL.size,
-                min(m.n, 255),
+                min(int(n), 255),
                 mean,
-                *_outwards(number, m.low, m.high),
+                *_outwards(number, low, high),
             )
             self._count(code, 1, mean)
         self._minutes.clear()
@@ -380,12 +377,10 @@ class Windows:
     def _add_to_minute(self, code: str, value: float) -> None:
         now = self._minutes.get(code)
         if now is None:
-            self._minutes[code] = Minute(1, value, value, value)
+            self._minutes[code] = [1, value, value, value]
             return
-        now.n += 1
-        now.total += value
-        now.low = min(now.low, value)
-        now.high = max(now.high, value)
+        n, total, low, high = now
+        now[:] = n + 1, total + value, min(low, value), max(high, value)
 
     def _place_in(
         self, table: bytearray, minute: int, values: Mapping[str, float]
@@ -427,7 +422,7 @@ class Windows:
             self.bucket,
             self._minute,
             self._hour,
-            {INDEX[code]: minute for code, minute in self._minutes.items()},
+            {INDEX[code]: _as_saved(*m) for code, m in self._minutes.items()},
             {INDEX[code]: total for code, total in self._totals.items()},
         )
 
@@ -464,7 +459,7 @@ class Windows:
         windows = cls()
         windows.bucket = saved.bucket
         windows._minute, windows._hour = saved.minute, saved.hour
-        windows._minutes = {SIGNALS[i].code: m for i, m in saved.minutes.items()}
+        windows._minutes = {SIGNALS[i].code: [*m] for i, m in saved.minutes.items()}
         windows._totals = {SIGNALS[i].code: t for i, t in saved.totals.items()}
         for name, raw in sorted(pieces.items()):
             if raw and name[:1] == b"r":
@@ -528,6 +523,12 @@ def _outwards(number: int, low: float, high: float) -> tuple[int, int]:
         math.floor(round(low * scale, 6)),
         math.ceil(round(high * scale, 6)),
     )
+
+
+def _as_saved(
+    n: float, total: float, low: float, high: float
+) -> tuple[int, float, float, float]:
+    return int(n), total, low, high
 
 
 def _raw_name(bucket: int) -> bytes:
