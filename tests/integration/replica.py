@@ -148,8 +148,14 @@ def assert_same(expected: Outcome, actual: Outcome) -> None:
 
 
 async def wait_until_applied(settings: Settings, timeout_s: float = 60) -> None:
-    """Wait until the workers have committed the whole log and it grows no more."""
+    """Wait until the workers have committed the whole log and it grows no more.
+
+    Args:
+        settings: Whose log.
+        timeout_s: So long without any progress fails.
+    """
     deadline = time.monotonic() + timeout_s
+    last: dict[TopicPartition, int] = {}
     name = settings.topic_prefix + topics.VITALS.name
     consumer = bus.consumer(settings, group_id=settings.app_id)
     await consumer.start()
@@ -161,6 +167,8 @@ async def wait_until_applied(settings: Settings, timeout_s: float = 60) -> None:
             done = {tp: await consumer.committed(tp) or 0 for tp in tps}
             if done == ends:
                 return
+            if done != last:
+                last, deadline = done, time.monotonic() + timeout_s
             assert time.monotonic() < deadline, f"not applied: {done} of {ends}"
             await asyncio.sleep(0.2)
     finally:

@@ -85,7 +85,7 @@ async def test_1000_stays_as_fast_as_it_goes_lose_no_message(kafka):
         counts = await replay.run(
             settings, path, math.inf, patients=1020, stop=asyncio.Event()
         )
-        await replica.wait_until_applied(settings, timeout_s=240)
+        await replica.wait_until_applied(settings)
         assert await asyncio.to_thread(worker.stop) == 0
     found = await replica.found(settings)
 
