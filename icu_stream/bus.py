@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
-from icu_stream.contracts.topics import TOPICS, changelog
+from icu_stream.contracts.topics import COMMANDS, TOPICS, VITALS, changelog
 from icu_stream.errors import ConfigurationError
 from icu_stream.settings import Settings
 
@@ -117,16 +117,16 @@ def wanted(settings: Settings) -> dict[str, NewTopic]:
     rows = {}
     for topic in TOPICS:
         name = settings.topic_prefix + topic.name
+        config = {"retention.ms": str(topic.retention_ms)}
+        if topic in (VITALS, COMMANDS):
+            # Arrival is the broker's clock: a gateway whose own is wrong must not make
+            # its beds look stale, or its devices' clocks look as if they jump.
+            config["message.timestamp.type"] = "LogAppendTime"
         rows[name] = NewTopic(
             name,
             settings.partitions if topic.patients else 1,
             settings.replication,
-            topic_configs={
-                "retention.ms": str(topic.retention_ms),
-                # Arrival is the broker's clock: a gateway whose own is wrong must not
-                # make its beds look stale, or its devices' clocks look as if they jump.
-                "message.timestamp.type": "LogAppendTime",
-            },
+            topic_configs=config,
         )
     state = changelog(settings.app_id)
     rows[state] = NewTopic(

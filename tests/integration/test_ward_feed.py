@@ -2,6 +2,9 @@
 
 import asyncio
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
 from icu_stream import bus, clock
 from icu_stream.contracts import envelope, topics
 from icu_stream.contracts.alerts import Event, Priority, State
@@ -11,6 +14,18 @@ from icu_stream.settings import Settings
 from icu_stream.ward.feed import Feed
 from icu_stream.ward.tiles import POINTS, Row, Ward
 from tests.browser.hospital import Hospital
+
+
+async def arrive_as_sent(settings: Settings) -> None:
+    """Let the past be sent now: Kafka keeps the arrival that the producer gives."""
+    admin = AIOKafkaAdminClient(**bus.connection(settings))
+    await admin.start()
+    name = settings.topic_prefix + topics.VITALS.name
+    kind = {"message.timestamp.type": "CreateTime"}
+    await admin.alter_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, name, configs=kind)]
+    )
+    await admin.close()
 
 
 async def rows_of(settings: Settings) -> tuple[dict[str, Row], Feed]:
@@ -32,6 +47,7 @@ async def rows_of(settings: Settings) -> tuple[dict[str, Row], Feed]:
 async def test_a_feed_that_starts_late_knows_values_lines_scores_and_open_alarms(
     settings: Settings,
 ):
+    await arrive_as_sent(settings)
     async with Hospital(settings, 3, past_s=300) as hospital:
         seen = await hospital.alarm(0, "hr.high", Priority.MEDIUM, value=131, limit=120)
         await hospital.again(
