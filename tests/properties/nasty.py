@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.integration.reference import LIMITS, SIGNALS, Patient, Record
+from tests.integration.reference import LIMITS, SIGNALS, Limit, Patient, Record
 
 
 START_MS = 1_700_000_000_000
@@ -39,6 +39,10 @@ NONSENSE: tuple[Any, ...] = ("text", "", "82", True, False, [], [1], {}, 1e308, 
 NEAR = (-3, -2.01, -2, -1, -0.1, -0.01, 0, 0.01, 0.1, 0.5, 1, 1.99, 2, 3, 3.01)
 SILENCES_S = (2, 5, 9, 9.999, 10, 10.001, 11, 12, 15, 25, 29, 30, 31, 61, 70, 130, 200)
 JUMPS_S = (3600, -3600, 61, -61, 60, -60, 59, 5, -5, 90_000)
+MANNERS = (
+    *("normal", "near", "near", "edge", "episode", "episode"),
+    *("outside", "outside", "zero", "flicker"),
+)
 UNKNOWN = ("gcs", "HR", "")
 
 
@@ -263,11 +267,9 @@ class Nasty:
     def value(self, source: Source, signal: str) -> Any:
         """One value in the manner in which the signal behaves for a while."""
         if signal not in source.regimes or self.random.random() < 0.08:
-            source.regimes[signal] = self.random.choice(
-                ("normal", "near", "near", "outside", "zero", "flicker")
-                if not self.is_calm or self.random.random() < 0.05
-                else ("normal",)
-            )
+            is_normal = self.is_calm and self.random.random() < 0.95
+            manner = "normal" if is_normal else self.random.choice(MANNERS)
+            source.regimes[signal] = manner
         if self.chance():
             return self.nonsense(signal)
         return self.value_in(source.regimes[signal], source, signal)
@@ -284,9 +286,19 @@ class Nasty:
         if manner == "flicker":
             return self.random.choice((NORMAL[signal], 0, limits[0].limit))
         row = limits[self.source_row(source, signal) % len(limits)]
+        return self.value_about(row, manner)
+
+    def value_about(self, row: Limit, manner: str) -> float:
+        """One value close to a limit, at the edge of its deadband, or outside."""
+        outwards = 1 if row.side == "above" else -1
+        if manner == "episode":
+            manner = "outside" if len(self.log) % 60 < 40 else "edge"
         if manner == "near":
             return round(row.limit + self.random.choice(NEAR), 2)
-        return row.limit + (15 if row.side == "above" else -15 if row.limit > 20 else 0)
+        if manner == "edge":
+            short = 0.01 if self.random.random() < 0.03 else 0
+            return row.limit - outwards * (row.deadband - short)
+        return row.limit + (15 * outwards if row.limit > 20 else 0)
 
     def source_row(self, source: Source, signal: str) -> int:
         """The limit around which a signal dwells; it changes slowly."""
