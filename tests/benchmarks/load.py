@@ -189,6 +189,7 @@ def allow_any_time(settings: Settings) -> None:
     """
     topic = settings.topic_prefix + VITALS.name
     changes = {
+        "message.timestamp.type": "CreateTime",
         "message.timestamp.after.max.ms": str(2**63 - 1),
         "message.timestamp.before.max.ms": str(2**63 - 1),
         "retention.ms": "-1",
