@@ -168,6 +168,7 @@ async def test_a_replay_keeps_its_speed(settings: Settings, tmp_path: Path):
         settings, path, 4.0, start="original", stop=asyncio.Event()
     )
 
+    records = await everything(settings)
     assert 0.5 <= counts.seconds < 5
     assert {record.headers for record in records} == {(("icu-replay", b"4"),)}
 
