@@ -300,7 +300,7 @@ class Bench:
         beds = self.size.recovery
         _say(f"recovery of {beds} beds")
         session_s = self.size.session_s
-        back = recovery.recover(self.kafka, beds, self.patients, session_s)
+        back = recovery.recover(self.hospital(beds, 2), session_s)
         for what, figure, note in (
             ("changelog alone", back.changelog_s, f"{back.changelog_mb:.0f} MB read"),
             ("local RocksDB", back.local_s, ""),

@@ -1,6 +1,5 @@
 """From a killed worker to one that has every patient in memory."""
 
-import asyncio
 import itertools
 import shutil
 import time
@@ -8,9 +7,9 @@ import time
 import msgspec
 
 from icu_stream.settings import Settings
-from tests.benchmarks import latency, load, states
-from tests.benchmarks.courses import Course
+from tests.benchmarks import latency
 from tests.benchmarks.latency import CODE, EVENT
+from tests.benchmarks.throughput import Hospital, fresh
 from tests.kafka import Kafka
 from tests.worker import Worker
 
@@ -38,14 +37,11 @@ class Recovery(msgspec.Struct, frozen=True):
     static_s: float
 
 
-def recover(
-    kafka: Kafka, beds: int, patients: list[states.Aged], session_s: float
-) -> Recovery:
-    """Kill a worker that has so many patients, again and again."""
-    courses: list[Course] = [[b"{}"]]
-    settings = kafka.settings(session_timeout_s=session_s)
-    hospital = load.beds(beds, courses, settings.partitions)
-    size = asyncio.run(states.write_changelog(settings, hospital, patients))
+def recover(place: Hospital, session_s: float) -> Recovery:
+    """Kill a worker that has a hospital's patients, again and again."""
+    settings, size = fresh(place)
+    settings = settings.model_copy(update={"session_timeout_s": session_s})
+    beds = len(place.beds)
     worker = Worker(settings)
     try:
         _ready(worker, beds)

@@ -18,8 +18,6 @@ from tests.kafka import Kafka
 
 
 PATIENCE_S = 240
-# Records of each partition that an application has saved before it starts.
-SAVED = 1
 
 
 class Hospital(NamedTuple):
@@ -55,8 +53,12 @@ def hospital(
     return Hospital(settings, made, count, patients)
 
 
-def fresh(place: Hospital) -> Settings:
-    """Another application on the same topic: at its beginning, with a day of state."""
+def fresh(place: Hospital) -> tuple[Settings, int]:
+    """Another application on the same topic, at its beginning, with a day of state.
+
+    Returns:
+        Its settings, and the bytes of that state.
+    """
     name = uuid.uuid4().hex[:8]
     data_dir = place.settings.data_dir / name
     data_dir.mkdir()
@@ -64,10 +66,9 @@ def fresh(place: Hospital) -> Settings:
         update={"app_id": f"w-{name}", "data_dir": data_dir}
     )
     asyncio.run(bus.create_topics(settings))
-    asyncio.run(states.write_changelog(settings, place.beds, place.patients))
-    # State and offset are saved together, so there is an offset: all but the first.
-    load.commit(settings, SAVED)
-    return settings
+    size = asyncio.run(states.write_changelog(settings, place.beds, place.patients))
+    load.commit(settings, states.SAVED)
+    return settings, size
 
 
 class Run(NamedTuple):
@@ -88,12 +89,13 @@ class Run(NamedTuple):
 
 def one_worker(place: Hospital) -> Run:
     """Let one worker apply and save the whole topic."""
-    with TracedWorker(fresh(place)) as worker:
+    settings, _ = fresh(place)
+    with TracedWorker(settings) as worker:
         trace = worker.wait_until_saved(place.count, PATIENCE_S)
         alerts = worker.metric("icu_alerts_total")
     chunks = [e for e in trace if e.kind is Kind.CHUNK]
     saves = [e for e in trace if e.kind is Kind.CHECKPOINT]
-    count = place.count - SAVED * place.settings.partitions
+    count = place.count - states.SAVED * place.settings.partitions
     delivered = round(sum(e.rest[3] for e in chunks))
     assert delivered >= count, f"{delivered} of {count} records in the trace"
     timing = Timing(
@@ -123,7 +125,7 @@ class Pair(NamedTuple):
 
 def workers(place: Hospital, count: int) -> Pair:
     """Start workers at once and measure while all of them apply records."""
-    settings = fresh(place)
+    settings, _ = fresh(place)
     with contextlib.ExitStack() as stack:
         started = [TracedWorker(settings, f"w{n}") for n in range(count)]
         for worker in started:
