@@ -5,24 +5,12 @@ simulator. A record's Kafka timestamp is its measurement time: the worker sees c
 """
 
 import asyncio
-import time
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaProducer
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    KafkaException,
-    TopicPartition,
-)
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from icu_stream import bus
 from icu_stream.contracts.topics import VITALS
@@ -181,65 +169,42 @@ def settings_of(**fields: object) -> Settings:
     return Settings(**options)
 
 
-def allow_any_time(settings: Settings) -> None:
-    """Let the vitals topic take times to come and keep times long gone.
+async def make_topics(settings: Settings) -> None:
+    """Make the topics; that of the vitals takes times to come and keeps what is old.
 
     What is fed faster than it is measured runs ahead of the clock, which Kafka refuses
-    after an hour.
+    after an hour; and its arrival is its measurement, not the moment of the feeding.
     """
-    topic = settings.topic_prefix + VITALS.name
-    changes = {
+    vitals = bus.wanted(settings)[settings.topic_prefix + VITALS.name]
+    vitals.topic_configs |= {
         "message.timestamp.type": "CreateTime",
         "message.timestamp.after.max.ms": str(2**63 - 1),
         "message.timestamp.before.max.ms": str(2**63 - 1),
         "retention.ms": "-1",
     }
-    resource = ConfigResource(
-        ResourceType.TOPIC,
-        topic,
-        incremental_configs=[
-            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-            for name, value in changes.items()
-        ],
-    )
-    admin = AdminClient({"bootstrap.servers": settings.broker})
-    for done in admin.incremental_alter_configs([resource]).values():
-        done.result(30)
-    # The controller answers before the broker acts on it.
-    deadline = time.monotonic() + 30
-    while True:
-        [now] = admin.describe_configs(
-            [ConfigResource(ResourceType.TOPIC, topic)]
-        ).values()
-        found = {name: entry.value for name, entry in now.result(30).items()}
-        if changes.items() <= found.items():
-            return
-        assert time.monotonic() < deadline, f"{topic} keeps its configuration"
-        time.sleep(0.05)
+    admin = AIOKafkaAdminClient(**bus.connection(settings))
+    await admin.start()
+    try:
+        await admin.create_topics([vitals])
+    finally:
+        await admin.close()
+    await bus.create_topics(settings)
 
 
-def commit(settings: Settings, offset: int) -> None:
+async def commit(settings: Settings, offset: int) -> None:
     """Let an application that does not run have saved each vitals partition so far."""
     topic = settings.topic_prefix + VITALS.name
-    wanted = [TopicPartition(topic, n, offset) for n in range(settings.partitions)]
-    admin = AdminClient({"bootstrap.servers": settings.broker})
-    deadline = time.monotonic() + 30
-    # The first group of a broker must wait until its coordinator is there.
-    while not _committed(admin, settings.app_id, wanted):
-        assert time.monotonic() < deadline, f"no offsets of {settings.app_id}"
-        time.sleep(0.2)
-
-
-def _committed(admin: AdminClient, group: str, wanted: list[TopicPartition]) -> bool:
-    asked = ConsumerGroupTopicPartitions(group)
-    try:
-        to = ConsumerGroupTopicPartitions(group, wanted)
-        admin.alter_consumer_group_offsets([to])[group].result(30)
-        # What is refused for a partition is in the answer and not raised: look.
-        [answer] = admin.list_consumer_group_offsets([asked]).values()
-        found = answer.result(30).topic_partitions
-    except KafkaException:
-        return False
-    return {(at.partition, at.offset) for at in found} == {
-        (at.partition, at.offset) for at in wanted
+    offsets = {
+        TopicPartition(topic, number): offset for number in range(settings.partitions)
     }
+    consumer = AIOKafkaConsumer(
+        **bus.connection(settings),
+        group_id=settings.app_id,
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    try:
+        consumer.assign(list(offsets))
+        await consumer.commit(offsets)
+    finally:
+        await consumer.stop()

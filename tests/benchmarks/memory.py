@@ -33,8 +33,8 @@ class Memory(msgspec.Struct, frozen=True):
 
 def after_a_day(kafka: Kafka, beds: int, courses: list[Course], end_ms: int) -> Memory:
     """Feed a worker a day of beds, as fast as it takes it, and look at its size."""
-    settings = kafka.settings()
-    load.allow_any_time(settings)
+    settings = kafka.settings(create=False)
+    asyncio.run(load.make_topics(settings))
     day = states.day(beds, courses, settings.partitions, end_ms)
     count = asyncio.run(load.preload(settings, *day))
     with TracedWorker(settings) as worker:

@@ -45,8 +45,8 @@ def hospital(
     begin_ms: int,
 ) -> Hospital:
     """Fill a topic with some seconds of beds, from where their patients' day ended."""
-    settings = kafka.settings()
-    load.allow_any_time(settings)
+    settings = kafka.settings(create=False)
+    asyncio.run(load.make_topics(settings))
     made = load.beds(beds, courses, settings.partitions)
     stretch = load.Stretch(made, begin_ms, points, first=states.POINTS)
     count = asyncio.run(load.preload(settings, stretch))
@@ -67,7 +67,7 @@ def fresh(place: Hospital) -> tuple[Settings, int]:
     )
     asyncio.run(bus.create_topics(settings))
     size = asyncio.run(states.write_changelog(settings, place.beds, place.patients))
-    load.commit(settings, states.SAVED)
+    asyncio.run(load.commit(settings, states.SAVED))
     return settings, size
 
 
