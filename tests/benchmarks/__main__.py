@@ -1,6 +1,6 @@
 """What icu-stream does in a second and in how many, beside its peers: `make bench`.
 
-    python -m tests.benchmarks              all of it, about 15 min
+    python -m tests.benchmarks              all of it, a quarter of an hour
     python -m tests.benchmarks --quick      a small one, for a first look
     python -m tests.benchmarks --only throughput --only latency
     python -m tests.benchmarks --json FILE  every single figure, too
@@ -70,11 +70,11 @@ class Size(NamedTuple):
 FULL = Size(
     repeats=3,
     wards=((200, 3_000), (5_000, 120)),
-    shared=(200, 6_000),
-    faust=20_000,
+    shared=(200, 4_000),
+    faust=5_000,
     latency=latency.Span(10, 60),
-    peer=latency.Span(5, 40),
-    patients=48,
+    peer=latency.Span(5, 30),
+    patients=32,
     memory=(200, 2_000),
     recovery=10_000,
     session_s=10,
