@@ -114,6 +114,8 @@ def _apply_command(
             reason=f"no patient {command.patient_id} is known",
             patient_id=command.patient_id,
             time=record.timestamp,
+            type=command.type,
+            by=command.by,
         )
         part.say([refusal])
         return

@@ -10,6 +10,7 @@ class Event(StrEnum):
 
     RAISED = "raised"
     ESCALATED = "escalated"
+    WORSENED = "worsened"
     REMINDED = "reminded"
     STANDING = "standing"
     ACKNOWLEDGED = "acknowledged"

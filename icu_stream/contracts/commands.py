@@ -19,6 +19,7 @@ class CommandType(StrEnum):
     RESUME = "resume"
     SET_LIMITS = "set_limits"
     RESET_LIMITS = "reset_limits"
+    PROPOSE_LIMITS = "propose_limits"
     OBSERVE = "observe"
     SIGNAL_OFF = "signal_off"
     FEEDBACK = "feedback"
@@ -49,12 +50,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         time: When it was asked, epoch ms UTC.
         alert_id: `acknowledge`, `feedback`: which alarm.
         seconds: `pause`: how long.
-        reason: `pause`, `discharge`, `set_limits`: why.
+        reason: Why: `pause` and `set_limits` want it.
         bed: `admit`, `transfer`: where to.
         profile: `admit`: the alarm profile by name.
         signal: `signal_off`: the signal that is taken off on purpose.
-        limits: `set_limits`: what changes.
+        limits: `set_limits`: what changes. `reset_limits`: which codes; none = all.
         expires: `set_limits`: until when, epoch ms UTC.
+        proposal: `set_limits`: the `command_id` of the proposal that is accepted.
         acvpu: `observe`: A, C, V, P or U.
         on_oxygen: `observe`: on supplementary oxygen.
         spo2_scale: `observe`: 1 or 2; 2 only when prescribed.
@@ -75,6 +77,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     signal: str | None = None
     limits: list[LimitChange] = []
     expires: int | None = None
+    proposal: str | None = None
     acvpu: Annotated[str, msgspec.Meta(pattern="^[ACVPU]$")] | None = None
     on_oxygen: bool | None = None
     spo2_scale: Annotated[int, msgspec.Meta(ge=1, le=2)] | None = None
@@ -83,7 +86,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The outcome of one command.
+    """The outcome of one command: all of them are the audit trail.
 
     Attributes:
         command_id: Of the command.
@@ -91,6 +94,13 @@ class CommandResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         reason: Why not; always there when it was not accepted.
         patient_id: About whom.
         time: When it was decided, epoch ms UTC.
+        type: What was asked.
+        by: Who asked.
+        alert_id: `acknowledge`, `feedback`: which alarm.
+        actionable: `feedback`: was the alarm worth it?
+        limits: `set_limits`: what changed; `propose_limits`: what would.
+        expires: `set_limits`, `pause`: until when; `propose_limits`: until when it can
+            be accepted; epoch ms UTC.
     """
 
     command_id: str
@@ -98,3 +108,9 @@ class CommandResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     reason: str | None = None
     patient_id: str | None = None
     time: int | None = None
+    type: CommandType | None = None
+    by: str | None = None
+    alert_id: str | None = None
+    actionable: bool | None = None
+    limits: list[LimitChange] = []
+    expires: int | None = None

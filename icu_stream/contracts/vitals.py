@@ -24,6 +24,7 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
         status: By signal code, where the device says why there is no value:
             `lead_off`, `sensor_off`, `disconnected`, `searching`.
         interval_s: Seconds to this device's next message, when it is not 1.
+        primary: This device is the one to believe where several measure the same.
     """
 
     patient_id: Identifier
@@ -33,3 +34,4 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     values: dict[str, float] = {}
     status: dict[str, str] = {}
     interval_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
+    primary: bool = False

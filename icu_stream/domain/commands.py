@@ -67,6 +67,10 @@ def _result(bedside: Bedside, command: Command, answer: Answer) -> CommandResult
         reason=answer.reason,
         patient_id=bedside.patient.patient_id,
         time=answer.time,
+        type=command.type,
+        by=command.by,
+        alert_id=command.alert_id,
+        actionable=command.actionable,
     )
 
 

@@ -3,7 +3,7 @@
 The usual message is read by msgspec at once; null is the same as absent. One that msgspec
 refuses is read again, slowly: values that are no numbers (text, true, NaN) are kept as they are, so that the
 rule on invalid values can name them; `Vitals.values` may then hold more than floats. A
-field that nothing depends on (bed, device, status) is left out when it is wrong. Only
+field that nothing depends on (bed, device, status, primary) is left out when it is wrong. Only
 what makes the whole message useless is refused: no JSON, no patient, no time.
 """
 
@@ -54,6 +54,7 @@ class _Nullable(msgspec.Struct, frozen=True, gc=False):
     values: dict[str, float | None] | None = None
     status: dict[str, str] | None = None
     interval_s: Annotated[float, msgspec.Meta(gt=0, le=_MAX_INTERVAL_S)] | None = None
+    primary: bool | None = None
 
     def plain(self) -> Plain:
         """Without what is absent."""
@@ -66,6 +67,7 @@ class _Nullable(msgspec.Struct, frozen=True, gc=False):
             values={code: v for code, v in values.items() if v is not None},
             status=self.status or {},
             interval_s=self.interval_s,
+            primary=self.primary or False,
         )
 
 
@@ -175,6 +177,7 @@ class _Reading:
             values=self.values(),
             status=self.status(),
             interval_s=self.interval_s(),
+            primary=self.primary(),
             mended=self.mended,
         )
 
@@ -240,6 +243,13 @@ class _Reading:
             msg = f"interval_s is {_said(raw)}: want seconds, above 0 and at most 86400"
             raise ContractError(msg)
         return float(raw)
+
+    def primary(self) -> bool:
+        raw = self.raw.get("primary")
+        if isinstance(raw, bool | None):
+            return bool(raw)
+        self.mended += 1
+        return False
 
 
 def _kept(value: Any) -> Any:

@@ -40,6 +40,7 @@ FULL = (
         values={"hr": 0.0, "spo2": 97.5},
         status={"temp": "sensor_off"},
         interval_s=60.0,
+        primary=True,
     ),
     Command(
         command_id="c-1",
@@ -55,6 +56,7 @@ FULL = (
         signal="spo2",
         limits=[LIMIT],
         expires=TIME + 1,
+        proposal="c-0",
         acvpu="V",
         on_oxygen=False,
         spo2_scale=2,
@@ -62,7 +64,17 @@ FULL = (
         actionable=False,
     ),
     CommandResult(
-        command_id="c-1", accepted=False, reason="none", patient_id="p-0007", time=TIME
+        command_id="c-1",
+        accepted=False,
+        reason="none",
+        patient_id="p-0007",
+        time=TIME,
+        type=CommandType.FEEDBACK,
+        by="dr.m",
+        alert_id=f"p-0007:spo2.low:{TIME}",
+        actionable=False,
+        limits=[LIMIT],
+        expires=TIME + 1,
     ),
     Alert(
         alert_id=f"p-0007:spo2.low:{TIME}",

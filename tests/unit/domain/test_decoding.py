@@ -104,6 +104,8 @@ def test_a_nan_is_kept():
         ("device", ["mon"]),
         ("status", "off"),
         ("status", {"hr": 1}),
+        ("primary", "yes"),
+        ("primary", 1),
     ],
 )
 def test_a_field_on_which_nothing_depends_is_left_out_and_counted(field, wrong):
@@ -121,7 +123,9 @@ def test_what_is_right_is_kept_on_the_slow_path():
 
     assert vitals.mended == 0
     assert (vitals.bed, vitals.device, vitals.status) == ("B", "D", {"hr": "lead_off"})
-    nulls = decoded(bed=None, device=None, status=None, values={"rr": "x"})
+    nulls = decoded(
+        bed=None, device=None, status=None, primary=None, values={"rr": "x"}
+    )
     assert nulls.mended == 0
 
 
