@@ -38,6 +38,7 @@ def test_a_good_message_is_read_at_once():
         "values": {"hr": 80.0, "spo2": 97.5},
         "status": {},
         "interval_s": 60.0,
+        "primary": False,
     }
 
 
