@@ -34,6 +34,8 @@ from icu_stream.settings import Settings, load
 # The loop may stand still for this share of the session before the worker gives up: a
 # worker that was paused for longer may own nothing any more.
 STALL_SHARE = 0.8
+# Messages of a partition that may wait for the producer before reading waits for it, too.
+MOST_WAITING = 2_000
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -109,7 +111,9 @@ class IcuApp(faust.App):
             yield chunk
             part.pos = max(part.pos, last)
             observability.RECORDS.labels(message.topic).inc(len(chunk.records))
-            await part.flush()
+            part.flush_soon()
+            if part.waiting > MOST_WAITING:
+                await part.flush()
             await asyncio.sleep(0)
 
     def covered(self, tp: TP) -> int:

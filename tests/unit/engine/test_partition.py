@@ -183,6 +183,37 @@ async def test_what_is_said_while_a_flush_waits_goes_out_behind_it():
     assert sent == [b"1", b"2"]
 
 
+async def test_the_next_chunk_does_not_wait_for_the_broker():
+    log = kafka.Log(hold=0)
+    here = part(0, log)
+    here.queue(Outgoing("t", 0, b"k", b"1", []))
+
+    here.flush_soon()
+    await log.held.wait()
+    here.queue(Outgoing("t", 0, b"k", b"2", []))
+    here.flush_soon()
+
+    assert here.waiting == 2
+    log.go_on.set()
+    await here.settled()
+    sent = [value for _, _, messages in log.of("sent") for _, value in messages]
+    assert sent == [b"1", b"2"]
+
+
+async def test_what_could_not_be_handed_over_is_handed_over_when_it_must_be():
+    log = kafka.Log(fail=0)
+    here = part(0, log)
+    here.queue(Outgoing("t", 0, b"k", b"1", []))
+    here.flush_soon()
+    await asyncio.sleep(0.01)
+    assert log.points == ["outlet.send"]
+
+    await here.settled()
+
+    assert [what[0] for what in log.of("sent")] == ["t"]
+    assert here.waiting == 0
+
+
 async def test_a_message_that_no_batch_can_hold_is_an_error_not_a_loss():
     class Full(kafka.Batch):
         def append(self, **_: object) -> None:
