@@ -62,7 +62,8 @@ class Alarm(msgspec.Struct, array_like=True, gc=False):
         remind: When an acknowledged one is annunciated again; 0 = not.
         value: What decided `raised`, and later what ended it.
         extreme: The worst value since onset.
-        note: What the sentence needs and no value says: the invalid text, a reason.
+        note: What the sentence needs and no value says (`icu_stream.domain.notes`).
+        ended: When its condition went away, of a latched one; 0 = it has not.
     """
 
     code: str
@@ -77,6 +78,7 @@ class Alarm(msgspec.Struct, array_like=True, gc=False):
     value: float | None = None
     extreme: float | None = None
     note: str = ""
+    ended: int = 0
 
     @property
     def is_holding(self) -> bool:

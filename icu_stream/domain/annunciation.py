@@ -62,7 +62,7 @@ def end(bedside: Bedside, code: str, time: int, *, value: float | None = None) -
     alarm = bedside.patient.alarms.get(code)
     if alarm is None or not alarm.is_holding:
         return
-    alarm.value = value
+    alarm.value, alarm.ended = value, time
     is_unseen = alarm.state is State.ACTIVE and alarm.priority is Priority.HIGH
     change(bedside, alarm, Event.LATCHED if is_unseen else Event.CLEARED, time)
 

@@ -176,6 +176,7 @@ class Rules:
         clock_intervals: Or by more than so many intervals.
         clock_steady_ms: How well suspicious skews must agree.
         clock_messages: How many of them are a jump.
+        language: Of the alerts' texts: one of `catalogue.LANGUAGES`.
     """
 
     name: str
@@ -196,6 +197,7 @@ class Rules:
     clock_steady_ms: int
     clock_messages: int
     added: tuple[Rule, ...] = ()
+    language: str = "en"
     _bands: dict[frozenset[str], Bands] = field(
         default_factory=dict, repr=False, compare=False
     )
