@@ -10,6 +10,7 @@ import typer
 
 from icu_stream import __version__, bus, observability, settings
 from icu_stream.contracts import schema
+from icu_stream.domain import alarm_page
 from icu_stream.errors import ConfigurationError, IcuStreamError
 
 
@@ -287,6 +288,12 @@ def write_schema(
     for name, text in texts.items():
         (directory / name).write_text(text)
     typer.echo(f"wrote {', '.join(texts)} to {directory}")
+
+
+@app.command("alarm-states", rich_help_panel="Tools")
+def print_alarm_states() -> None:
+    """Print docs/alarm-states.md: the alarm state machine, drawn from its table."""
+    typer.echo(alarm_page.page(), nl=False)
 
 
 def main() -> None:

@@ -4,23 +4,14 @@ An alarm begins when it is raised: before that there is a condition that may be 
 (`icu_stream.domain.condition`), which nobody is told of. It is *active* until a person
 acknowledges it or its condition goes away. A high alarm whose condition goes away before
 anybody acknowledged it is *latched*: it stays until somebody does. *Cleared* is the end;
-a new episode of the same code is a new alarm with an id of its own.
+a new episode of the same code is a new alarm with an id of its own. A pause of a
+patient's alarms is told as an alarm, too, which begins as `paused` and ends as `resumed`.
 
-=============  ============  =============  =================================
-from           event         to             when
-=============  ============  =============  =================================
-(none)         raised        active         the condition held for its delay
-active         escalated     active         not acknowledged in time
-active         acknowledged  acknowledged   a person has seen it
-acknowledged   reminded      active         it still holds after a while
-active         latched       latched        the condition went away, high
-active         cleared       cleared        the condition went away, or ended
-acknowledged   cleared       cleared        the condition went away, or ended
-latched        acknowledged  cleared        a person has seen it
-latched        cleared       cleared        ended, or a new episode
-any but those  standing      the same       a restatement
-=============  ============  =============  =================================
+`TABLE` is what may happen; nothing else does. `docs/alarm-states.md` is made from it
+(`icu-stream alarm-states`, compared in a test).
 """
+
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,19 +19,80 @@ from icu_stream.contracts.alerts import Event, Priority, State
 from icu_stream.errors import TransitionError
 
 
+class Transition(NamedTuple):
+    """One row of the table: in a state, an event leads to a state.
+
+    Attributes:
+        start: None before the alarm is raised.
+        event: What is told.
+        end: The state after it.
+        when: Why it happens.
+    """
+
+    start: State | None
+    event: Event
+    end: State
+    when: str
+
+
+class Unheard(NamedTuple):
+    """One row before an alarm: what its condition does while nobody is told.
+
+    Attributes:
+        start: `idle` or `pending`.
+        cause: What a value does.
+        end: `idle` or `pending`; an Event where the alarm begins.
+    """
+
+    start: str
+    cause: str
+    end: str | Event
+
+
+_SAME = "a restatement, each minute"
+
+# `icu_stream.domain.condition` does as these rows say; they are here for the diagram.
+BEFORE = (
+    Unheard("idle", "a value violates", "pending"),
+    Unheard("pending", "a value does not violate", "idle"),
+    Unheard("pending", "a gap: the delay begins anew", "pending"),
+    Unheard("pending", "it violates past its delay", Event.RAISED),
+)
+
+TABLE = (
+    Transition(None, Event.RAISED, State.ACTIVE, "the condition held for its delay"),
+    Transition(None, Event.PAUSED, State.ACTIVE, "a person paused the alarms"),
+    Transition(State.ACTIVE, Event.ESCALATED, State.ACTIVE, "not seen in time"),
+    Transition(State.ACTIVE, Event.WORSENED, State.ACTIVE, "the value is much worse"),
+    Transition(State.ACTIVE, Event.REMINDED, State.ACTIVE, "a pause is over"),
+    Transition(State.ACTIVE, Event.STANDING, State.ACTIVE, _SAME),
+    Transition(
+        State.ACTIVE, Event.ACKNOWLEDGED, State.ACKNOWLEDGED, "a person has seen it"
+    ),
+    Transition(
+        State.ACTIVE, Event.LATCHED, State.LATCHED, "the condition went away, high"
+    ),
+    Transition(State.ACTIVE, Event.CLEARED, State.CLEARED, "it went away, or ended"),
+    Transition(State.ACTIVE, Event.RESUMED, State.CLEARED, "the pause is over"),
+    Transition(
+        State.ACKNOWLEDGED, Event.REMINDED, State.ACTIVE, "it still holds after a while"
+    ),
+    Transition(
+        State.ACKNOWLEDGED, Event.WORSENED, State.ACTIVE, "the value is much worse"
+    ),
+    Transition(State.ACKNOWLEDGED, Event.STANDING, State.ACKNOWLEDGED, _SAME),
+    Transition(
+        State.ACKNOWLEDGED, Event.CLEARED, State.CLEARED, "it went away, or ended"
+    ),
+    Transition(State.LATCHED, Event.STANDING, State.LATCHED, _SAME),
+    Transition(
+        State.LATCHED, Event.ACKNOWLEDGED, State.CLEARED, "a person has seen it"
+    ),
+    Transition(State.LATCHED, Event.CLEARED, State.CLEARED, "ended, or a new episode"),
+)
+
 TRANSITIONS: dict[tuple[State | None, Event], State] = {
-    (None, Event.RAISED): State.ACTIVE,
-    (State.ACTIVE, Event.ESCALATED): State.ACTIVE,
-    (State.ACTIVE, Event.ACKNOWLEDGED): State.ACKNOWLEDGED,
-    (State.ACTIVE, Event.LATCHED): State.LATCHED,
-    (State.ACTIVE, Event.CLEARED): State.CLEARED,
-    (State.ACTIVE, Event.STANDING): State.ACTIVE,
-    (State.ACKNOWLEDGED, Event.REMINDED): State.ACTIVE,
-    (State.ACKNOWLEDGED, Event.CLEARED): State.CLEARED,
-    (State.ACKNOWLEDGED, Event.STANDING): State.ACKNOWLEDGED,
-    (State.LATCHED, Event.ACKNOWLEDGED): State.CLEARED,
-    (State.LATCHED, Event.CLEARED): State.CLEARED,
-    (State.LATCHED, Event.STANDING): State.LATCHED,
+    (row.start, row.event): row.end for row in TABLE
 }
 
 # The condition holds, as far as anybody knows: neither over nor latched.

@@ -6,9 +6,10 @@ import itertools
 import pytest
 
 from icu_stream.contracts.alerts import Event, Priority, State
-from icu_stream.domain import alarm
+from icu_stream.domain import alarm, alarm_page
 from icu_stream.domain.alarm import TRANSITIONS, Alarm
 from icu_stream.errors import TransitionError
+from tests.kafka import ROOT
 
 
 def alarm_in(state: State | None) -> Alarm:
@@ -55,20 +56,18 @@ def test_an_alarm_holds_while_it_is_active_or_acknowledged(state):
     assert alarm_in(state).is_holding is wanted
 
 
-def test_the_table_in_the_docstring_is_the_table():
-    rows = [
-        tuple(line.split()[:3])
-        for line in alarm.__doc__.splitlines()
-        if len(line.split()) > 3 and line.split()[1] in set(Event)
-        if not line.startswith("any")
-    ]
-    written = {
-        (None if start == "(none)" else State(start), Event(event)): State(end)
-        for start, event, end in rows
-    }
+def test_no_pair_of_state_and_event_is_there_twice():
+    assert len(TRANSITIONS) == len(alarm.TABLE)
 
-    assert written == {
-        pair: state
-        for pair, state in TRANSITIONS.items()
-        if pair[1] is not Event.STANDING
-    }
+
+def test_the_page_of_the_states_is_the_table():
+    page = (ROOT / "docs/alarm-states.md").read_text()
+
+    assert page == alarm_page.page(), "run: icu-stream alarm-states"
+
+
+def test_the_page_draws_every_state_and_every_event():
+    diagram = alarm_page.page().partition("```mermaid")[2].partition("```")[0]
+
+    for name in ("idle", "pending", *State, *Event):
+        assert name in diagram
