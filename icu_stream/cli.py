@@ -296,6 +296,118 @@ def print_alarm_states() -> None:
     typer.echo(alarm_page.page(), nl=False)
 
 
+@app.command("backtest", rich_help_panel="Tools")
+def run_backtest(
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="A recording: a file or a directory.", show_default=False),
+    ] = None,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name, or a path to a .toml; several times to compare with the "
+            "first. Default: ICU_PROFILE.",
+            show_default=False,
+        ),
+    ] = None,
+    topic: Annotated[
+        bool, typer.Option("--topic", help="Read the vitals topic instead.")
+    ] = False,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Of the topic: first arrival, ISO.", show_default=False
+        ),
+    ] = None,
+    last: Annotated[
+        str | None,
+        typer.Option(
+            "--to", help="Of the topic: no arrival from then on.", show_default=False
+        ),
+    ] = None,
+    beds: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=30_000, help="A simulated ward instead.", show_default=False
+        ),
+    ] = None,
+    duration: Annotated[
+        int, typer.Option(min=1, help="Of the simulated ward: measured seconds.")
+    ] = 3600,
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulated ward.")] = 1,
+    stories: Annotated[
+        str,
+        typer.Option(metavar="all|none|FILE", help="Of the simulated ward."),
+    ] = "all",
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="What became of the patients; outcomes beside a recording are found "
+            "without it.",
+            show_default=False,
+        ),
+    ] = None,
+    patients: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Only the first so many of a recording.", show_default=False
+        ),
+    ] = None,
+    delay_scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,X,...",
+            help="A curve: all delays of the first profile times 0,0.5,1,...",
+            show_default=False,
+        ),
+    ] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODE=S,S,...",
+            help="A curve: the delay of one limit, such as spo2.low=5,10,15; * for all.",
+            show_default=False,
+        ),
+    ] = None,
+    report: Annotated[
+        Path, typer.Option(help="Where the report is written, one HTML file.")
+    ] = Path("backtest.html"),
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Default: one a core.", show_default=False),
+    ] = None,
+) -> None:
+    """What other limits and delays would have alarmed, on data that is past.
+
+    Steps a recording, a range of the vitals topic or a simulated ward through the same
+    rules as the worker, once for each profile. Prints what differs and writes a report
+    with examples. Reads only: nothing is sent and no limit is changed. docs/backtest.md.
+    """
+    # numpy, river and rich take a second to import.
+    from icu_stream.evaluation import command  # noqa: PLC0415
+
+    options = command.Options(
+        data=data,
+        profiles=profile or [],
+        topic=topic,
+        first=first,
+        last=last,
+        beds=beds,
+        duration_s=duration,
+        seed=seed,
+        stories=stories,
+        truth=truth,
+        patients=patients,
+        delay_scale=delay_scale,
+        sweeps=sweep or [],
+        report=report,
+        as_json=as_json,
+        processes=processes,
+    )
+    raise typer.Exit(command.run(options))
+
+
 def main() -> None:
     """Run a command; what goes wrong is one line on stderr and exit code 1."""
     try:
