@@ -1,4 +1,4 @@
-"""Scores of one patient: NEWS2, others, and the models' anomaly score."""
+"""Scores of one patient: NEWS2, others, trends, and the models' anomaly score."""
 
 import msgspec
 
@@ -25,12 +25,36 @@ class News2(msgspec.Struct, frozen=True, kw_only=True):
         band: Clinical risk by the score's own bands.
         completeness: Inputs that are present, 0-7.
         inputs: By name; an input that is missing is absent, and scores nothing.
+        spo2_scale: By which scale the saturation was scored; 2 only when prescribed.
     """
 
     total: int
     band: str
     completeness: int
     inputs: dict[str, ScoreInput]
+    spo2_scale: int = 1
+
+
+class Trend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where one signal is going, and how far it is from this patient's usual value.
+
+    Attributes:
+        now: Mean of the last minute that had a value, in the signal's unit.
+        usual: Mean of the minutes of the last 24 h; null when there are not 30.
+        deviation: `now` minus `usual`.
+        per_h: Slope over the last hour, per hour; null when it cannot be told.
+        low: Lower end of its 95 % confidence interval.
+        high: Upper end; no change is likely where the two lie on both sides of zero.
+        minutes: Minutes of the last hour that had a value.
+    """
+
+    now: float
+    usual: float | None = None
+    deviation: float | None = None
+    per_h: float | None = None
+    low: float | None = None
+    high: float | None = None
+    minutes: int = 0
 
 
 class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +83,9 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         news2: NEWS2, when there is any input.
         others: Other scores by name; one that cannot be computed is absent.
         anomaly: The models' hint.
+        at_least: Names of `others` that lack an input: the true score may be higher.
+        versions: Which publication each of `others` follows, by name.
+        trends: By signal code.
     """
 
     patient_id: str
@@ -67,3 +94,6 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     news2: News2 | None = None
     others: dict[str, float] = {}
     anomaly: Anomaly | None = None
+    at_least: list[str] = []
+    versions: dict[str, str] = {}
+    trends: dict[str, Trend] = {}

@@ -364,6 +364,7 @@ def news2(inputs: Mapping[str, Reading | None], *, spo2_scale: int = 1) -> News2
         band=str(band(total, worst)),
         completeness=len(scored),
         inputs=scored,
+        spo2_scale=spo2_scale,
     )
 
 

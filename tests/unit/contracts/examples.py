@@ -8,7 +8,7 @@ from icu_stream.contracts.commands import (
     LimitChange,
 )
 from icu_stream.contracts.heartbeats import Heartbeat
-from icu_stream.contracts.scores import Anomaly, News2, ScoreInput, Scores
+from icu_stream.contracts.scores import Anomaly, News2, ScoreInput, Scores, Trend
 from icu_stream.contracts.vitals import Vitals
 
 
@@ -28,7 +28,18 @@ EXPLANATION = Explanation(
 )
 LIMIT = LimitChange(code="spo2.low", limit=86.0, delay_s=20.0)
 SCORE_INPUT = ScoreInput(value=16.0, points=0, age_s=1.2)
-NEWS2 = News2(total=3, band="low", completeness=6, inputs={"rr": SCORE_INPUT})
+NEWS2 = News2(
+    total=3, band="low", completeness=6, inputs={"rr": SCORE_INPUT}, spo2_scale=2
+)
+TREND = Trend(
+    now=96.0,
+    usual=84.5,
+    deviation=11.5,
+    per_h=8.0,
+    low=5.5,
+    high=10.5,
+    minutes=58,
+)
 ANOMALY = Anomaly(score=0.41, shares={"hr": 1.0}, warm=True, model="trees 1")
 
 FULL = (
@@ -107,8 +118,12 @@ FULL = (
         news2=NEWS2,
         others={"shock_index": 0.7},
         anomaly=ANOMALY,
+        at_least=["mews"],
+        versions={"mews": "Subbe 2001"},
+        trends={"hr": TREND},
     ),
     NEWS2,
+    TREND,
     SCORE_INPUT,
     ANOMALY,
     Heartbeat(
