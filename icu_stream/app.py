@@ -4,6 +4,7 @@ Imports each agent and table by name (a search would only warn when one fails), 
 app its rules, and refuses to start when a topic that must be read has no agent.
 """
 
+import msgspec
 import prometheus_client
 
 from faust.web import Request, Response, View
@@ -11,14 +12,24 @@ from faust.web import Request, Response, View
 import agents
 import tables
 
-from agents import commands, heartbeats, vitals
+from agents import burden, commands, heartbeats, vitals
 from icu_stream import observability, profiles
+from icu_stream.domain.burden import Question
 from icu_stream.engine.application import IcuApp, app
 from icu_stream.errors import ConfigurationError, IcuStreamError
+from tables import burden as burden_table
 from tables import patients
 
 
-__all__ = ["app", "commands", "heartbeats", "patients", "vitals"]
+__all__ = [
+    "app",
+    "burden",
+    "burden_table",
+    "commands",
+    "heartbeats",
+    "patients",
+    "vitals",
+]
 
 
 def compose(worker: IcuApp) -> None:
@@ -41,6 +52,7 @@ def compose(worker: IcuApp) -> None:
             raise ConfigurationError(msg)
     worker.rules = profiles.load(worker.settings.profile)
     worker.task(worker.keep_saving)
+    worker.task(worker.keep_noting)
     worker.task(worker.watch_stalls)
 
 
@@ -71,6 +83,18 @@ async def readyz(view: View, _request: Request) -> Response:
         ),
     }
     return view.json(answer, status=status)
+
+
+@app.page("/burden")
+async def alarm_burden(view: View, request: Request) -> Response:
+    """What the alarms of this worker's partitions ask: `?bed=`, `?unit=`, `?hours=`."""
+    asked = {name: request.query[name] for name in request.query}
+    try:
+        question = msgspec.convert(asked, Question, strict=False)
+    except msgspec.ValidationError as error:
+        return view.json({"error": str(error)}, status=400)
+    body = await burden.answer(question)
+    return view.bytes(body, content_type="application/json")
 
 
 observability.configure(app.settings)

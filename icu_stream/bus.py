@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
-from icu_stream.contracts.topics import COMMANDS, TOPICS, VITALS, changelog
+from icu_stream.contracts.topics import COMMANDS, TABLES, TOPICS, VITALS, changelog
 from icu_stream.errors import ConfigurationError
 from icu_stream.settings import Settings
 
@@ -128,13 +128,14 @@ def wanted(settings: Settings) -> dict[str, NewTopic]:
             settings.replication,
             topic_configs=config,
         )
-    state = changelog(settings.app_id)
-    rows[state] = NewTopic(
-        state,
-        settings.partitions,
-        settings.replication,
-        topic_configs={"cleanup.policy": "compact"},
-    )
+    for table in TABLES:
+        state = changelog(settings.app_id, table)
+        rows[state] = NewTopic(
+            state,
+            settings.partitions,
+            settings.replication,
+            topic_configs={"cleanup.policy": "compact"},
+        )
     return rows
 
 

@@ -26,6 +26,9 @@ UNREADABLE = Counter("icu_unreadable_states", "Saved states that could not be re
 TICKS = Counter("icu_ticks", "Ticks written because something fell due in silence.")
 EXPIRED = Counter("icu_records_expired", "Records that Kafka deleted before we came.")
 BEHIND = Counter("icu_states_behind", "Partitions caught up from the log at a start.")
+NOTES_FAILED = Counter(
+    "icu_notes_failed", "Times that what is kept beside the alarms was not saved."
+)
 CHECKPOINT_S = Histogram(
     "icu_checkpoint_seconds",
     "Time a checkpoint took.",

@@ -75,6 +75,10 @@ TOPICS: tuple[Topic, ...] = (
 )
 
 
-def changelog(app_id: str) -> str:
-    """Full name of the compacted topic that holds the patients' saved state."""
-    return f"{app_id}-patients-changelog"
+def changelog(app_id: str, table: str = "patients") -> str:
+    """Full name of the compacted topic that holds a table: the patients' saved state."""
+    return f"{app_id}-{table}-changelog"
+
+
+# Every table of the worker: the patients, and what their alarms ask of people.
+TABLES = ("patients", "burden")

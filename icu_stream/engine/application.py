@@ -26,6 +26,7 @@ from icu_stream import bus, clock, observability
 from icu_stream.contracts import topics
 from icu_stream.engine import topics as faust_topics
 from icu_stream.engine.checkpoint import Checkpointer, Exit
+from icu_stream.engine.notebook import NOTE_S, Notebook
 from icu_stream.engine.partition import Chunk, Codec, Partition
 from icu_stream.errors import ConfigurationError, IcuStreamError
 from icu_stream.settings import Settings, load
@@ -47,6 +48,7 @@ class IcuApp(faust.App):
         settings: As read from the environment.
         rules: What the agents hand to the core; set by `icu_stream.app`.
         parts: The partitions that this worker owns now.
+        notebooks: What is remembered beside the patients.
         outlet: The producer of everything but the changelog.
         worker: Host and process id, for heartbeats.
     """
@@ -60,6 +62,7 @@ class IcuApp(faust.App):
         self.vitals_name = settings.topic_prefix + topics.VITALS.name
         self.commands_name = settings.topic_prefix + topics.COMMANDS.name
         self.sources = {self.vitals_name, self.commands_name}
+        self.notebooks: list[Notebook[Any]] = []
         self.recovered_at: float | None = None
         self.outlet: Any = None
         self.state_table: Any = None
@@ -81,16 +84,42 @@ class IcuApp(faust.App):
 
     def keep(self, name: str, codec: Codec[Any]) -> Any:
         """Declare the table that holds the patients' saved state."""
-        table = self.Table(
+        table = self._table(name)
+        table.on_recover(self._recovered)
+        self.state_table, self._codec = table, codec
+        return table
+
+    def note(
+        self, name: str, codec: Codec[Any], source: topics.Topic, *also: topics.Topic
+    ) -> "Notebook[Any]":
+        """Declare a table of what is remembered beside the patients.
+
+        Args:
+            name: Of the table.
+            codec: How one entry is made, saved and restored.
+            source: The topic whose partitions the entries belong to.
+            also: Other topics of which something goes into the entries.
+        """
+        prefix = self.settings.topic_prefix
+        notebook = Notebook(
+            self,
+            self._table(name),
+            codec,
+            prefix + source.name,
+            {prefix + topic.name for topic in also},
+        )
+        self.notebooks.append(notebook)
+        self.sources |= notebook.topics
+        return notebook
+
+    def _table(self, name: str) -> Any:
+        return self.Table(
             name,
             key_type=bytes,
             value_type=bytes,
             partitions=self.settings.partitions,
             options={"driver": "rocksdict"},
         )
-        table.on_recover(self._recovered)
-        self.state_table, self._codec = table, codec
-        return table
 
     async def chunks(self, stream: Any) -> AsyncIterator[Chunk]:
         """The chunks of a source topic whose partition this worker owns."""
@@ -106,7 +135,9 @@ class IcuApp(faust.App):
             chunk = Chunk(tp, message.value)
             first, last = chunk.records[0].offset, chunk.records[-1].offset
             expected = part.pos + 1 if part.pos >= 0 else self._start(tp)
-            if first > expected:
+            if first > expected and self._is_noted(tp):
+                observability.log.warning("notes_gap", topic=tp.topic, at=first)
+            elif first > expected:
                 self.fatal(Exit.GAP, f"{tp} goes on at offset {first}, not {expected}")
             yield chunk
             part.pos = max(part.pos, last)
@@ -118,9 +149,11 @@ class IcuApp(faust.App):
 
     def covered(self, tp: TP) -> int:
         """Offset up to which what this worker remembers is complete."""
-        if tp.topic != self.vitals_name:
-            return sys.maxsize
-        return self.parts[tp].covers
+        kept = {self.vitals_name, *(notebook.source for notebook in self.notebooks)}
+        return self.parts[tp].covers if tp.topic in kept else sys.maxsize
+
+    def _is_noted(self, tp: TP) -> bool:
+        return any(tp.topic in notebook.topics for notebook in self.notebooks)
 
     def _start(self, tp: TP) -> int:
         consumer: Any = self.consumer
@@ -164,13 +197,16 @@ class IcuApp(faust.App):
         if self._codec is None:
             msg = "no table was declared with IcuApp.keep"
             raise IcuStreamError(msg)
+        kept = {self.vitals_name: (self.state_table, self._codec)}
+        kept |= {book.source: (book.table, book.codec) for book in self.notebooks}
         self.parts.clear()
         for tp in sorted(self.consumer.assignment()):
             if tp.topic not in self.sources:
                 continue
-            part = Partition(tp, self._codec, self.outlet, self.settings)
-            if tp.topic == self.vitals_name:
-                store = self.state_table.data
+            table, codec = kept.get(tp.topic, (None, self._codec))
+            part = Partition(tp, codec, self.outlet, self.settings)
+            if table is not None:
+                store = table.data
                 database = store._db_for_partition(tp.partition)  # noqa: SLF001
                 part.load(
                     (key, value)
@@ -193,7 +229,10 @@ class IcuApp(faust.App):
     async def give_back(self) -> None:
         """Partitions are revoked, or the worker stops: save, and drop hot state."""
         self.recovered_at = None
+        parts = dict(self.parts)
         await self.checkpointer.run(final=True)
+        for notebook in self.notebooks:
+            await notebook.save(parts)
 
     async def on_stop(self) -> None:
         """Stop the producers after Faust has stopped the consumer."""
@@ -208,6 +247,14 @@ class IcuApp(faust.App):
             await asyncio.sleep(self.checkpointer.interval_s)
             if not self.rebalancing:
                 await self.checkpointer.run()
+
+    async def keep_noting(self) -> None:
+        """Save the notebooks until the app stops."""
+        while not self.should_stop:
+            await asyncio.sleep(NOTE_S)
+            for notebook in self.notebooks:
+                if not self.rebalancing:
+                    await notebook.save(self.parts)
 
     async def watch_stalls(self) -> None:
         """End a worker whose loop stood still: others may own its patients by now."""

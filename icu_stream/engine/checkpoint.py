@@ -125,7 +125,8 @@ class Checkpointer:
     async def _run(self, final: bool) -> None:
         async with self._lock:
             started = clock.monotonic_s()
-            parts = list(self._app.parts.values())
+            saved = {self._app.vitals_name, self._app.commands_name}
+            parts = [p for p in self._app.parts.values() if p.tp.topic in saved]
             results = await asyncio.gather(
                 *(
                     self._save(part)

@@ -174,6 +174,13 @@ class Partition(Generic[P]):
         self.dirty.clear()
         return pieces
 
+    def drop(self, patient_id: str, pieces: Iterable[bytes]) -> None:
+        """Forget a patient, and the saved pieces of these names with it."""
+        del self.hot[patient_id]
+        self.dirty.discard(patient_id)
+        owner = patient_id.encode() + SEPARATOR
+        self.unsaved |= {owner + piece: b"" for piece in pieces}
+
     def put_back(self, pieces: dict[bytes, bytes]) -> None:
         """Return a snapshot that was not saved; what is newer stays."""
         self.unsaved = pieces | self.unsaved

@@ -162,7 +162,7 @@ class Consumer(driver.Consumer):
         seen = offsets[tp]
         fresh = [r for r in fetched if seen is None or r.offset > seen]
         if fresh:
-            table = self.app.state_table
+            table = recovery.tp_to_table[tp]
             pieces = {r.key: r.value for r in fresh}
             write(table, tp.partition, pieces, fresh[-1].offset)
             offsets[tp] = fresh[-1].offset

@@ -79,6 +79,7 @@ class Worker:
         self.part = Partition(VITALS, CODEC, self.outlet, self.settings)
         self.parts = {VITALS: self.part}
         self.vitals_name = VITALS.topic
+        self.commands_name = "icu.commands"
         self.ended: list[tuple[Exit, BaseException | None]] = []
         self.checkpointer = Checkpointer(self)
         self.checkpointer._transactional = lambda _: kafka.Producer("fence", log)

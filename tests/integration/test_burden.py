@@ -1,0 +1,231 @@
+"""What `/burden` says is what a recount of the topics says, whatever was killed."""
+
+import asyncio
+import collections
+import itertools
+import json
+import statistics
+
+from typing import Any
+
+import msgspec
+
+from icu_stream import bus
+from icu_stream.contracts import topics
+from icu_stream.contracts.commands import Command, CommandResult, CommandType
+from icu_stream.contracts.envelope import REPLAY
+from icu_stream.settings import Settings
+from tests.integration import feed, replica
+from tests.worker import Worker
+
+
+PATIENTS = 40
+SECONDS = 600
+SESSION_S = 6.0
+
+
+async def recounted(settings: Settings) -> dict[str, Any]:
+    """The burden by another way: all alerts of the topic at once, each once."""
+    name = settings.topic_prefix + topics.ALERTS.name
+    alerts: dict[tuple[str, int], dict[str, Any]] = {}
+    repeats = 0
+    for record in await replica.read(settings, name):
+        row = json.loads(record.value)
+        if row["event"] != "standing":
+            repeats += (row["alert_id"], row["transition"]) in alerts
+            alerts[row["alert_id"], row["transition"]] = row
+    rows = sorted(alerts.values(), key=lambda row: row["time"])
+    raised = [row for row in rows if row["event"] == "raised"]
+    sounds = [row for row in rows if row["annunciate"]]
+    begun = {row["alert_id"]: row["time"] for row in raised}
+    answers = {}
+    for row in rows:
+        if row["event"] == "acknowledged":
+            answers.setdefault(row["alert_id"], row["time"] - begun[row["alert_id"]])
+    marks = {}
+    results = settings.topic_prefix + topics.COMMAND_RESULTS.name
+    for record in await replica.read(settings, results):
+        result = json.loads(record.value)
+        if result.get("type") == "feedback" and result["accepted"]:
+            marks[result["alert_id"]] = result["actionable"]
+    chattering = 0
+    pairs = itertools.groupby(
+        sorted(raised, key=lambda row: (row["bed"], row["code"], row["time"])),
+        key=lambda row: (row["bed"], row["code"]),
+    )
+    for _, group in pairs:
+        times = [row["time"] for row in group]
+        third = [b - a < 60_000 for a, b in zip(times, times[2:], strict=False)]
+        chattering += sum(
+            now and not before
+            for before, now in zip([False, *third], third, strict=False)
+        )
+    moments = [row["time"] for row in sounds]
+    return {
+        "alarms": collections.Counter(row["priority"] for row in raised),
+        "annunciations": collections.Counter(row["priority"] for row in sounds),
+        "worst_10_min": max(
+            sum(m - 600_000 < other <= m for other in moments) for m in moments
+        ),
+        "chattering": chattering,
+        "answers": sorted(answers.values()),
+        "top": collections.Counter((r["bed"], r["code"]) for r in raised),
+        "marks": marks,
+        "repeats": repeats,
+    }
+
+
+def asked(worker: Worker, query: str = "?hours=168") -> dict[str, Any]:
+    status, text = worker.get(f"/burden{query}")
+    assert status == 200, text
+    answer: dict[str, Any] = json.loads(text)
+    return answer
+
+
+async def assert_recounted(worker: Worker) -> None:
+    """Wait until everything was read, and compare."""
+    wanted = await recounted(worker.settings)
+    async with asyncio.timeout(60):
+        while True:
+            whole = asked(worker)["all"]
+            if (
+                sum(whole["alarms"].values()) == wanted["alarms"].total()
+                and whole["annunciations"] == wanted["annunciations"]
+                and whole["feedback"]["marked"] == len(wanted["marks"])
+                and whole["acknowledged"]["count"] == len(wanted["answers"])
+            ):
+                break
+            assert sum(whole["alarms"].values()) <= wanted["alarms"].total()
+            await asyncio.sleep(0.2)
+    assert whole["alarms"] == wanted["alarms"]
+    assert whole["worst_10_min"] == wanted["worst_10_min"]
+    assert whole["chattering"] == wanted["chattering"]
+    assert whole["feedback"]["actionable"] == sum(wanted["marks"].values())
+    answers = wanted["answers"]
+    assert whole["acknowledged"]["median_s"] == statistics.median_low(answers) / 1000
+    assert [(row["bed"], row["code"], row["alarms"]) for row in whole["top"]] == [
+        (bed, code, count)
+        for (bed, code), count in sorted(
+            wanted["top"].items(), key=lambda item: (-item[1], item[0])
+        )[:10]
+    ]
+
+
+async def acknowledge_some(settings: Settings) -> None:
+    """Somebody acknowledges a third of the alarms there are, and judges each of those."""
+    name = settings.topic_prefix + topics.ALERTS.name
+    ids = {
+        (row["patient_id"], row["alert_id"])
+        for row in (json.loads(r.value) for r in await replica.read(settings, name))
+    }
+    commands: list[Any] = []
+    results: list[Any] = []
+    for n, (patient_id, alert_id) in enumerate(sorted(ids)[::3]):
+        key = patient_id.encode()
+        command = Command(
+            command_id=alert_id,
+            type=CommandType.ACKNOWLEDGE,
+            patient_id=patient_id,
+            by="rn",
+            time=feed.START_MS,
+            alert_id=alert_id,
+        )
+        commands.append((key, msgspec.json.encode(command), []))
+        result = CommandResult(
+            command_id=f"f-{alert_id}",
+            type=CommandType.FEEDBACK,
+            accepted=True,
+            patient_id=patient_id,
+            alert_id=alert_id,
+            actionable=n % 4 == 0,
+        )
+        results.append((key, msgspec.json.encode(result), []))
+    await feed.send(settings, commands, topics.COMMANDS.name)
+    await feed.send(settings, results, topics.COMMAND_RESULTS.name)
+
+
+async def test_what_was_killed_counts_what_a_recount_of_the_topic_counts(kafka):
+    settings = kafka.settings(
+        session_timeout_s=SESSION_S, instance_id="the-only-one", checkpoint_s=0.3
+    )
+    ward = feed.eventful(11, PATIENTS, SECONDS)
+    worker = Worker(settings)
+    await asyncio.to_thread(worker.start)
+    try:
+        for part in range(3):
+            batch = [m for _ in range(SECONDS // 3) for m in next(ward)]
+            await feed.send(settings, batch, marks=[(REPLAY, b"40")])
+            await asyncio.sleep(0.5 * part)
+            # Alerts said since the last checkpoint will be said again.
+            worker.kill()
+            await asyncio.to_thread(worker.start)
+            await replica.wait_until_applied(settings)
+            await acknowledge_some(settings)
+        await replica.wait_until_applied(settings)
+        worker.kill()
+        await asyncio.to_thread(worker.start)
+
+        await assert_recounted(worker)
+        assert (await recounted(settings))["repeats"] > 0
+        units = asked(worker)["units"]
+        assert units.keys() == {"B-p"}
+
+        # What an orderly stop saved is there without reading a record again.
+        assert await asyncio.to_thread(worker.stop) == 0
+        end = await committed(settings)
+        await asyncio.to_thread(worker.start)
+        await assert_recounted(worker)
+        name = settings.topic_prefix + topics.ALERTS.name
+        assert sum(end.values()) >= len(await replica.read(settings, name)) - PATIENTS
+        assert worker.metric("icu_notes_failed_total") == 0
+    finally:
+        worker.kill()
+
+
+async def committed(settings: Settings) -> dict[int, int]:
+    name = settings.topic_prefix + topics.ALERTS.name
+    consumer = bus.consumer(settings, group_id=settings.app_id)
+    await consumer.start()
+    try:
+        return {
+            n: await consumer.committed(bus.aiokafka.TopicPartition(name, n)) or 0
+            for n in range(settings.partitions)
+        }
+    finally:
+        await consumer.stop()
+
+
+async def test_a_bed_a_unit_and_a_question_that_is_none(kafka):
+    settings = kafka.settings()
+    with Worker(settings) as worker:
+        messages = [
+            feed.message(patient_id, second, spo2=70) | {"bed": bed}
+            for second in range(3)
+            for patient_id, bed in (
+                ("a", "ICU1-01"),
+                ("b", "ICU1-02"),
+                ("c", "ICU2-01"),
+            )
+        ]
+        await feed.send(settings, messages)
+        # Neither what is no alert, nor what belongs elsewhere, stands in the way.
+        await feed.send(
+            settings, [(b"a", b"no alert", []), (b"a", b"{}", [])], topics.ALERTS.name
+        )
+        async with asyncio.timeout(30):
+            while True:
+                if sum(asked(worker)["all"]["alarms"].values()) == 3:
+                    break
+                await asyncio.sleep(0.1)
+
+        whole = asked(worker)
+        assert whole["partitions"] == [0, 1, 2, 3]
+        assert {n: unit["alarms"]["high"] for n, unit in whole["units"].items()} == {
+            "ICU1": 2,
+            "ICU2": 1,
+        }
+        assert asked(worker, "?unit=ICU1")["beds"].keys() == {"ICU1-01", "ICU1-02"}
+        assert asked(worker, "?bed=ICU2-01&hours=1")["all"]["alarms"]["high"] == 1
+        for query in ("?hours=0", "?hours=169", "?hours=x", "?ward=ICU1"):
+            assert worker.get(f"/burden{query}")[0] == 400, query
+        assert worker.metric("icu_dead_letters_total") == 2
