@@ -8,12 +8,14 @@ run the same log through this and through `icu_stream.domain.monitor`; where the
 differ, one of them, or the page, is wrong.
 
 `expected` judges one patient's log, `run` those of many, `compare` holds what a worker
-published against it. Not judged here: advisories and scores, which the page does not
-describe.
+published against it. Not judged here: scores and the models' hints (rules 32 and 33),
+and what a proposal of limits proposes.
 """
 
+import itertools
 import json
 import math
+import os
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -69,11 +71,17 @@ class Limit(NamedTuple):
     delay_s: float
     priority: str
     deadband: float
+    clear_s: float = 5
 
     @property
     def signal(self) -> str:
         """The signal that decides this limit."""
         return signal_of(self.code)
+
+    @property
+    def can_wait(self) -> bool:
+        """Rule 22: may a suspect value hold its alarm back?"""
+        return self.priority != "high" and self.clear_s > 0
 
     @property
     def direction(self) -> str:
@@ -97,8 +105,9 @@ LIMITS = (
     Limit("abp_mean.extreme_low", "below", 40, 4, "high", 3),
     Limit("abp_mean.low", "below", 60, 4, "medium", 3),
     Limit("abp_mean.high", "above", 110, 10, "medium", 3),
-    Limit("nibp_sys.low", "below", 90, 0, "medium", 3),
-    Limit("nibp_sys.high", "above", 160, 0, "medium", 3),
+    # Each cuff reading stands for itself.
+    Limit("nibp_sys.low", "below", 90, 0, "medium", 3, 0),
+    Limit("nibp_sys.high", "above", 160, 0, "medium", 3, 0),
     Limit("temp.low", "below", 35.0, 0, "low", 0.1),
     Limit("temp.high", "above", 39.0, 0, "low", 0.1),
     Limit("etco2.low", "below", 15, 14, "medium", 2),
@@ -111,7 +120,6 @@ PULSATILE_MMHG = 15  # systolic minus diastolic of an arterial line that beats
 SECOND_SOURCE_S = 5  # a pulse older than this says nothing about the heart now
 
 INSIDE_S = 5  # inside its limit for so long, an alarm is over
-CUFF = "nibp_"  # each cuff reading stands for itself
 
 BED_NO_DATA_S = 10
 GAP_FACTOR = 2.5  # no-data time in intervals of the message
@@ -126,6 +134,76 @@ CLOCK_STEADY_S = 2
 CLOCK_MESSAGES = 3
 
 STRENGTH = {"low": 1, "medium": 2, "high": 3}
+
+ARTERIAL = ("abp_sys", "abp_dia", "abp_mean")
+FLAT_MMHG = 5  # a pulse pressure below this is a line that is flat or flushed
+UNCHANGED = {"hr": 10, "spo2": 3}
+STEP = {"hr": 60, "pulse": 60, "spo2": 20} | dict.fromkeys(ARTERIAL, 60)
+HELD_S = 10  # a suspect value holds an alarm back for so much longer
+
+# 35 mmHg systolic is 4.7 kPa, and 8 mmHg of carbon dioxide is 1.1 kPa.
+KPA_PRESSURE = (2, 35)
+KPA_PULSE_PRESSURE = 2
+KPA_ETCO2 = (2, 8)
+ALIVE = {"spo2": 85, "hr": 30}  # no oximeter reads at a real pressure as low as that
+
+# The signal of each group whose alarm says that it reads as another unit.
+UNIT_OF = ("abp_sys", "nibp_sys", "etco2")
+
+OFF = ("lead_off", "sensor_off", "disconnected", "searching")
+SEARCHING_S = 10
+
+TWO_DEVICES_S = 10
+TWO_DEVICES_CLEAR_S = 0
+WORSE = 0.2  # of the limit
+CHATTERING = 4  # times within a minute
+CHATTERING_S = 60
+
+PAUSE_S = 120
+PAUSE_LEAST_S = 1
+OWN_LIMITS_S = 12 * 3600
+OWN_LIMITS_MOST_S = 72 * 3600
+
+# Of what is charted by hand, as much as the tests chart. GCS: Teasdale G, Jennett B.
+# Lancet 1974;304:81. Lactate in mmol/L: ours, about what intensive care shows.
+CHARTED = {"gcs": (3, 15), "lactate": (0.1, 40), "fio2": (21, 100)}
+
+
+PAUSE = "bed.pause"
+
+
+class Hard(NamedTuple):
+    """Within what a limit of one patient may be moved."""
+
+    low: float
+    high: float
+    delay_s: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One table of limits, which of them escalate, and within what they may move."""
+
+    limits: tuple[Limit, ...]
+    escalates_s: Mapping[str, float]
+    hard: Mapping[str, Hard]
+
+    @property
+    def codes(self) -> set[str]:
+        """The alarms of its limits."""
+        return {limit.code for limit in self.limits}
+
+
+HARD: dict[str, Hard] = {}
+ADULT = Profile(LIMITS, ESCALATES_S, HARD)
+PROFILES = {"adult": ADULT}
+
+IN_FORCE = {int(n) for n in os.environ.get("REFERENCE_RULES", "").split(",") if n}
+
+
+def in_force(rule: int) -> bool:
+    """Is a rule held against the core?"""
+    return rule in IN_FORCE
 
 
 # ---------------------------------------------------------------------------------
@@ -199,31 +277,67 @@ class Sample(NamedTuple):
     """One value of one signal.
 
     Attributes:
-        time: When it was measured.
-        heard: When it counts as heard, for silence (rule 14).
+        time: When it counts as measured.
         value: As in the message.
         interval: Of its message, ms.
+        device: Which device said it.
+        own_time: When it was measured by that device's clock.
+        record: In which record it came.
+        suspect: Is it suspect (rule 22)?
+        off: Does its own message say that the sensor is off?
+        unit: Does it read as another unit (rule 23)?
     """
 
     time: int
-    heard: int
     value: Any
     interval: float
+    device: str
+    own_time: int
+    record: int
+    suspect: bool = False
+    off: bool = False
+    unit: bool = False
 
 
 class Spoken(NamedTuple):
-    """When the bed was heard last, and the interval of that message, ms."""
+    """When a signal or the bed was heard last, and that message's interval, ms."""
 
     heard: int
     interval: float
 
 
 class Decision(NamedTuple):
-    """What one sample means for one alarm."""
+    """What one sample means for one alarm; `value` may be another source's."""
 
     sample: Sample
+    value: float
     violated: bool
     inside: bool
+
+
+class Shared(NamedTuple):
+    """Did a message share a signal with another device (rule 25)?"""
+
+    time: int
+    violated: bool
+    inside: bool
+
+
+@dataclass(frozen=True)
+class Own:
+    """One limit of this patient alone (rule 29)."""
+
+    limit: float | None
+    delay_s: float | None
+    expires: int
+
+
+class Said(NamedTuple):
+    """What one message says of signals by its status."""
+
+    time: int
+    record: int
+    status: Json
 
 
 class Suspicious(NamedTuple):
@@ -242,6 +356,9 @@ class Device:
     last_own: int | None = None
     row: list[Suspicious] = field(default_factory=list)
     jumped: bool = False
+    primary: bool = False
+    interval: float = SECOND
+    said: list[Said] = field(default_factory=list)
 
 
 @dataclass
@@ -254,13 +371,15 @@ class Alarm:
     onset: int
     limit: float | None
     alert_id: str
-    raised: int = 0
+    escalates_from: int = 0
     transition: int = 0
     state: str = "active"
     acknowledged: int | None = None
     escalated: bool = False
     stated: int = 0
     value: float | None = None
+    worst: float = math.nan
+    chattering: bool = False
 
 
 # ---------------------------------------------------------------------------------
@@ -284,11 +403,82 @@ def no_data_ms(signal: str, interval: float) -> float:
     return math.inf if own is None else max(own * SECOND, GAP_FACTOR * interval)
 
 
+def bed_no_data_ms(interval: float) -> float:
+    """Rule 15: the bed's no-data time, for a declared interval."""
+    return max(BED_NO_DATA_S * SECOND, GAP_FACTOR * interval)
+
+
 def is_valid(signal: str, value: Any) -> bool:
     """Rule 6: a finite number inside the instrument's range."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return SIGNALS[signal].low <= value <= SIGNALS[signal].high
+
+
+def numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Those of a message's values that are valid."""
+    return {s: v for s, v in values.items() if is_valid(s, v)}
+
+
+def values_of(message: Json) -> dict[str, Any]:
+    """A message's values of signals that are known; null is absent."""
+    values = message.get("values") or {}
+    return {s: v for s, v in values.items() if s in SIGNALS and v is not None}
+
+
+def status_of(message: Json, signal: str) -> str:
+    """What the device says about a signal, nothing when it says nothing."""
+    return str((message.get("status") or {}).get(signal, ""))
+
+
+def is_contradictory(valid: Mapping[str, float]) -> bool:
+    """Rule 22 a: a mean that does not lie between diastolic and systolic."""
+    if "abp_mean" not in valid:
+        return False
+    mean = valid["abp_mean"]
+    return valid.get("abp_dia", -math.inf) >= mean or (
+        valid.get("abp_sys", math.inf) <= mean
+    )
+
+
+def is_flat(valid: Mapping[str, float], change: Mapping[str, float | None]) -> bool:
+    """Rule 22 b: the line does not beat, but heart rate and saturation go on."""
+    if "abp_sys" not in valid or "abp_dia" not in valid:
+        return False
+    if valid["abp_sys"] - valid["abp_dia"] >= FLAT_MMHG:
+        return False
+    carried = {s: by for s in UNCHANGED if (by := change.get(s)) is not None}
+    return bool(carried) and all(
+        by <= UNCHANGED[s] and (s != "hr" or valid[s] > 0) for s, by in carried.items()
+    )
+
+
+def is_kilopascal(line: str, valid: Mapping[str, float]) -> bool:
+    """Rule 23: would these pressures be those of nobody alive, in mmHg?"""
+    systolic, diastolic = valid.get(f"{line}_sys"), valid.get(f"{line}_dia")
+    if systolic is None or diastolic is None:
+        return False
+    is_low = KPA_PRESSURE[0] <= systolic < KPA_PRESSURE[1]
+    return is_low and systolic - diastolic >= KPA_PULSE_PRESSURE
+
+
+def contradict(limits: Iterable[Limit]) -> bool:
+    """Rule 29: do limits of one signal leave nothing inside, or change places?"""
+    rows = list(limits)
+    for signal in SIGNALS:
+        lows = [r for r in rows if r.signal == signal and r.side != "above"]
+        highs = [r for r in rows if r.signal == signal and r.side == "above"]
+        # The stronger ones come first: each weaker one lies further in.
+        for stronger, weaker in itertools.pairwise(lows):
+            if weaker.limit <= stronger.limit:
+                return True
+        for stronger, weaker in itertools.pairwise(highs):
+            if weaker.limit >= stronger.limit:
+                return True
+        for low, high in itertools.product(lows, highs):
+            if low.limit + low.deadband > high.limit - high.deadband:
+                return True
+    return False
 
 
 def is_violated(limit: Limit, value: float) -> bool:
@@ -303,10 +493,21 @@ def is_violated(limit: Limit, value: float) -> bool:
 def is_inside(limit: Limit, value: float) -> bool:
     """The table of rule 8: inside by the deadband or more."""
     if limit.side == "below":
-        return value >= limit.limit + limit.deadband
+        return value >= round(limit.limit + limit.deadband, 6)
     if limit.side == "above":
-        return value <= limit.limit - limit.deadband
+        return value <= round(limit.limit - limit.deadband, 6)
     return value >= limit.deadband
+
+
+def worst_of(limit: Limit, values: Iterable[float]) -> float:
+    """The value that is the furthest outside, or the least inside."""
+    return max(values) if limit.side == "above" else min(values)
+
+
+def is_worse(limit: Limit, value: float, than: float) -> bool:
+    """Rule 26: worse by a fifth of the limit or more."""
+    by = value - than if limit.side == "above" else than - value
+    return limit.limit != 0 and round(by - WORSE * abs(limit.limit), 6) >= 0
 
 
 def is_gap(signal: str, earlier: Sample, later: Sample) -> bool:
@@ -314,10 +515,10 @@ def is_gap(signal: str, earlier: Sample, later: Sample) -> bool:
     return later.time - earlier.time >= no_data_ms(signal, earlier.interval)
 
 
-def start_of_run(
+def row_of(
     signal: str, decisions: Sequence[Decision], condition: Literal["violated", "inside"]
-) -> int | None:
-    """When the row of samples at which a condition holds, up to the last, began.
+) -> list[Decision]:
+    """The row of decisions at which a condition holds, up to the last one.
 
     Args:
         signal: Whose samples; a gap that reaches its no-data time breaks the row.
@@ -325,18 +526,16 @@ def start_of_run(
         condition: What must hold.
 
     Returns:
-        Time of the first sample of the row; None when it does not hold at the last.
+        Oldest first; empty when it does not hold at the last.
     """
-    start = None
-    later: Sample | None = None
+    row: list[Decision] = []
     for decision in reversed(decisions):
-        sample = decision.sample
         if not getattr(decision, condition):
             break
-        if later is not None and is_gap(signal, sample, later):
+        if row and is_gap(signal, decision.sample, row[0].sample):
             break
-        start, later = sample.time, sample
-    return start
+        row.insert(0, decision)
+    return row
 
 
 # ---------------------------------------------------------------------------------
@@ -358,10 +557,22 @@ class Patient:
         # each alarm the samples that decide it.
         self.spoken: dict[str, list[Sample]] = {}
         self.valid: dict[str, list[Sample]] = {}
-        self.last_value: dict[str, int] = {}  # also of what was taken off
+        self.last_value: dict[str, Sample] = {}  # also of what was taken off
         self.decided: dict[str, list[Decision]] = {}
+        # When each expected signal was heard; the last valid value of each device that
+        # measures it; and the messages that told whether two devices share a signal.
+        self.heard: dict[str, Spoken] = {}
+        self.sources: dict[str, dict[str, Sample]] = {}
+        self.shared: list[Shared] = []
         self.bed_spoke: Spoken | None = None
         self.alarms: dict[str, Alarm] = {}
+        self.raised_at: dict[str, list[int]] = {}
+        self.status_ended: dict[str, int] = {}  # by signal: in which record
+        self.last_onset: dict[str, int] = {}  # by code
+        self.pause_until: int | None = None
+        self.own: dict[str, Own] = {}
+        self.profile = ADULT
+        self.arrived = 0  # of the command that is obeyed
         self.commands: dict[str, bool] = {}
 
     # -- records ------------------------------------------------------------------
@@ -398,6 +609,8 @@ class Patient:
             return
 
         device.last, device.last_own = time, message["time"]
+        device.primary = message.get("primary", False)
+        device.interval = interval_ms(message)
         if not is_suspicious:
             device.skew = message["time"] - record.arrived_ms
             device.row, device.jumped = [], False
@@ -415,6 +628,7 @@ class Patient:
         """A person's request; one that is seen twice is done once."""
         command = record.message
         if command["command_id"] not in self.commands:
+            self.arrived = record.arrived_ms
             time = record.arrived_ms + (self.skew or 0)
             if self.now is not None:
                 time = max(time, self.now)
@@ -465,34 +679,96 @@ class Patient:
 
     def apply(self, time: int, message: Json) -> None:
         """A message's values, each not late for its own signal."""
-        values = {
-            signal: value
-            for signal, value in (message.get("values") or {}).items()
-            if signal in SIGNALS and value is not None
-        }
+        values = values_of(message)
         if not values:
+            self.rule_24(time, message)
             return
         self.rule_14_hear_bed(time, interval_ms(message))
         self.over("bed.no_data", time)  # rule 17
-        # All are heard before any is decided: a pulse counts in its own message.
-        heard = [s for s in SIGNALS if s in values and not self.is_late(s, time)]
-        self.outcome.late_values += len(values) - len(heard)
-        for signal in heard:
-            self.hear(signal, time, values[signal], interval_ms(message))
-        for signal in heard:
-            self.decide(signal, self.spoken[signal][-1])
+        device = message.get("device", "")
+        taken: dict[str, int] = {}
+        shared = False
+        for signal in SIGNALS:
+            if signal not in values:
+                continue
+            moment = self.rule_3_moment(signal, device, time, interval_ms(message))
+            if moment is None:
+                self.outcome.late_values += 1
+                continue
+            if self.rule_25_is_put_aside(signal, device, moment, interval_ms(message)):
+                self.hear(signal, time, self.heard[signal].interval)
+                self.over(f"{signal}.no_data", moment)
+                continue
+            self.hear(signal, time, interval_ms(message))
+            taken[signal] = moment
+            self.rule_25_primary_speaks(signal, device)
+            shared |= bool(self.other_sources(signal, device, moment))
+        self.rule_25_two_devices(time, is_shared=shared)
+        self.rule_24(time, message)
+        # All are kept before any is decided: a pulse counts in its own message.
+        samples = self.samples(time, taken, message)
+        for signal, sample in samples.items():
+            self.keep(signal, sample)
+        for signal, sample in samples.items():
+            self.decide(signal, sample)
 
-    def hear(self, signal: str, time: int, value: Any, interval: float) -> None:
-        """Rule 14: keep a value, with the moment at which it was heard."""
+    def rule_3_moment(
+        self, signal: str, device: str, time: int, interval: float
+    ) -> int | None:
+        """When a value counts as measured; None when it is late.
+
+        Rule 25: one that is late only because of another device's clock is not. It is
+        decided at the time of the signal's last value and, when that one came from the
+        same device, by so much later as its own clock went on since.
+        """
+        last = self.last_value.get(signal)
+        if last is None or time > last.time:
+            return time
+        allowed = max(no_data_ms(signal, interval), CLOCK_S * SECOND)
+        if not in_force(25) or last.time - time >= allowed:
+            return None
+        if last.device == device:
+            return last.time + time - last.own_time
+        return last.time
+
+    def samples(
+        self, time: int, taken: Mapping[str, int], message: Json
+    ) -> dict[str, Sample]:
+        """The values that count, each with what it is worth."""
+        values = {signal: values_of(message)[signal] for signal in taken}
+        unit = self.rule_23_signals(time, values)
+        suspect = unit | self.rule_22_signals(time, taken, values, message)
+        off = {signal for signal in values if status_of(message, signal) in OFF}
+        return {
+            signal: Sample(
+                time=moment,
+                value=values[signal],
+                interval=interval_ms(message),
+                device=message.get("device", ""),
+                own_time=time,
+                record=self.record,
+                suspect=signal in suspect,
+                off=signal in off and in_force(22),
+                unit=signal in unit,
+            )
+            for signal, moment in taken.items()
+        }
+
+    def keep(self, signal: str, sample: Sample) -> None:
+        """A value that counts is the signal's last, and its device is a source."""
+        self.last_value[signal] = sample
+        self.spoken.setdefault(signal, []).append(sample)
+        if is_valid(signal, sample.value):
+            self.valid.setdefault(signal, []).append(sample)
+            self.sources.setdefault(signal, {})[sample.device] = sample
+
+    def hear(self, signal: str, time: int, interval: float) -> None:
+        """Rule 14: the moment at which a signal was heard."""
         assert self.bed_spoke is not None
         heard = max(time, self.bed_spoke.heard)
         if self.is_active(f"{signal}.no_data"):
             heard = max(heard, self.alarms[f"{signal}.no_data"].onset)
-        sample = Sample(time, heard, value, interval)
-        self.last_value[signal] = time
-        self.spoken.setdefault(signal, []).append(sample)
-        if is_valid(signal, value):
-            self.valid.setdefault(signal, []).append(sample)
+        self.heard[signal] = Spoken(heard, interval)
 
     def rule_14_hear_bed(self, time: int, interval: float) -> None:
         """The bed was heard at the furthest time of its messages with a value."""
@@ -504,29 +780,28 @@ class Patient:
             last = Spoken(heard, last.interval)
         self.bed_spoke = last
 
-    def is_late(self, signal: str, time: int) -> bool:
-        """Rule 3: not after the last value of the same signal."""
-        return time <= self.last_value.get(signal, -math.inf)
-
     def decide(self, signal: str, sample: Sample) -> None:
         """What one value means for every alarm of its signal."""
         self.over(f"{signal}.no_data", sample.time)  # rule 17
+        self.rule_24_over(signal, sample.time)
         self.rule_6(signal, sample)
         if not is_valid(signal, sample.value):
             return
+        self.rule_23_alarm(signal, sample)
         if signal == "hr" and self.rule_7(sample):
             return
-        for limit in LIMITS:  # the stronger ones come first in the table
+        values = self.rule_25_values(signal, sample)
+        for limit in self.limits():  # the stronger ones come first in the table
             if limit.signal == signal:
-                self.rule_8_to_11(limit, sample)
+                self.rule_8_to_11(limit, sample, worst_of(limit, values))
 
     def rule_6(self, signal: str, sample: Sample) -> None:
         """`<signal>.invalid`: at once, until 5 s of valid values."""
         code = f"{signal}.invalid"
         if is_valid(signal, sample.value):
             if self.is_active(code):
-                first = self.first_valid_in_a_row(signal)
-                if sample.time >= first + INSIDE_S * SECOND:
+                first = self.first_in_a_row(signal)
+                if sample.time >= first + self.clears_after(code, INSIDE_S):
                     self.over(code, sample.time, sample.value)
         elif not self.is_active(code):
             self.raise_(
@@ -538,96 +813,324 @@ class Patient:
                 value=finite(sample.value),
             )
 
-    def first_valid_in_a_row(self, signal: str) -> int:
-        """Time since which every value of a signal was valid."""
+    def first_in_a_row(self, signal: str, *, in_its_unit: bool = False) -> int:
+        """Time since which every value of a signal was valid, and in its unit."""
         first = self.spoken[signal][-1].time
         for sample in reversed(self.spoken[signal]):
-            if not is_valid(signal, sample.value):
+            if not is_valid(signal, sample.value) or (in_its_unit and sample.unit):
                 break
             first = sample.time
         return first
 
     def rule_7(self, sample: Sample) -> bool:
         """Is this heart rate of zero an ECG fault, because a pulse is there?"""
-        fault = sample.value == 0 and self.has_pulse(sample.time)
+        fault = sample.value == 0 and self.has_pulse(sample, sample.time)
         self.follow(
             code=ECG_FAULT,
-            sample=sample,
-            violated=fault,
-            inside=not fault,
+            decision=Decision(sample, sample.value, fault, not fault),
             delay_s=ECG_FAULT_DELAY_S,
             kind="technical",
             priority="medium",
         )
         return fault
 
-    def has_pulse(self, time: int) -> bool:
-        """Rule 7: does the pleth or the arterial line beat?"""
-        pulse = self.latest("pulse", time)
-        systolic = self.latest("abp_sys", time)
-        diastolic = self.latest("abp_dia", time)
+    def has_pulse(self, zero: Sample, now: int) -> bool:
+        """Rules 7 and 25: does the pleth, the arterial line or another ECG beat?"""
+        pulse = self.latest("pulse", now)
+        systolic = self.latest("abp_sys", now)
+        diastolic = self.latest("abp_dia", now)
         if pulse is not None and pulse > 0:
             return True
-        if systolic is None or diastolic is None:
-            return False
-        return systolic - diastolic >= PULSATILE_MMHG
+        beat = (systolic or 0) - (diastolic or 0)
+        if None not in {systolic, diastolic} and beat >= PULSATILE_MMHG:
+            return True
+        return any(
+            other.value > 0 and self.is_recent(other, now)
+            for other in self.other_sources("hr", zero.device, now)
+        )
 
-    def latest(self, signal: str, time: int) -> float | None:
+    def latest(self, signal: str, now: int) -> float | None:
         """The last valid value, when it is not older than 5 s."""
         samples = self.valid.get(signal)
-        if not samples or time - samples[-1].time > SECOND_SOURCE_S * SECOND:
+        if not samples or not self.is_recent(samples[-1], now):
             return None
         return float(samples[-1].value)
 
+    def is_recent(self, sample: Sample, now: int) -> bool:
+        """Does a value still say something about the heart?"""
+        if sample.off:
+            return False
+        age = now - sample.time
+        return sample.record == self.record or age <= SECOND_SOURCE_S * SECOND
+
+    # -- rules 22 and 23: what a sample is worth ----------------------------------------
+
+    def rule_22_signals(
+        self,
+        time: int,
+        taken: Mapping[str, int],
+        values: Mapping[str, Any],
+        message: Json,
+    ) -> set[str]:
+        """The signals of a message whose values are suspect, but for their unit."""
+        if not in_force(22):
+            return set()
+        valid = numbers(values)
+        suspect = {s for s in valid if status_of(message, s) in OFF}
+        if any(
+            status_of(message, signal) == "measuring"
+            for signal in SIGNALS
+            if signal.startswith("nibp_")
+        ):
+            suspect |= {"spo2"}
+        suspect |= {
+            signal
+            for signal, most in STEP.items()
+            if signal in valid
+            and (by := self.change(signal, taken[signal], valid[signal])) is not None
+            and by > most
+        }
+        change = {s: self.change(s, time, value) for s, value in valid.items()}
+        if is_contradictory(valid) or is_flat(valid, change):
+            suspect |= set(ARTERIAL)
+        return suspect & valid.keys()
+
+    def change(self, signal: str, moment: int, value: float) -> float | None:
+        """By how much a value differs from the one before; None after a gap."""
+        if not (samples := self.valid.get(signal)):
+            return None
+        last = samples[-1]
+        if moment - last.time >= no_data_ms(signal, last.interval):
+            return None
+        return float(round(abs(value - last.value), 6))
+
+    def rule_23_signals(self, time: int, values: Mapping[str, Any]) -> set[str]:
+        """The signals of a message whose values read as another unit."""
+        if not in_force(23):
+            return set()
+        valid = numbers(values)
+        alive = {
+            name: self.has_at_least(name, least, time, valid)
+            for name, least in ALIVE.items()
+        }
+        unit = set()
+        for line in ("abp", "nibp"):
+            is_kpa = alive["spo2"] and alive["hr"] and is_kilopascal(line, valid)
+            unit |= {s for s in valid if is_kpa and s.startswith(f"{line}_")}
+        low, high = KPA_ETCO2
+        if alive["spo2"] and low <= valid.get("etco2", math.nan) < high:
+            unit.add("etco2")
+        return unit
+
+    def has_at_least(
+        self, signal: str, least: float, time: int, valid: Mapping[str, float]
+    ) -> bool:
+        """Is this message's value, or the last valid one, at least so high?"""
+        if signal in valid:
+            return valid[signal] >= least
+        if not (samples := self.valid.get(signal)):
+            return False
+        last = samples[-1]
+        is_old = time - last.time >= no_data_ms(signal, last.interval)
+        return bool(last.value >= least) and not is_old
+
+    def rule_23_alarm(self, signal: str, sample: Sample) -> None:
+        """`<signal>.unit`: at once, until 5 s of values in their unit."""
+        if signal not in UNIT_OF:
+            return
+        code = f"{signal}.unit"
+        if sample.unit and not self.is_active(code):
+            self.raise_(
+                code, "technical", "medium", sample.time, sample.time, sample.value
+            )
+        elif not sample.unit and self.is_active(code):
+            first = self.first_in_a_row(signal, in_its_unit=True)
+            if sample.time >= first + INSIDE_S * SECOND:
+                self.over(code, sample.time, sample.value)
+
+    # -- rules 24 and 25: what the devices say ------------------------------------------
+
+    def rule_24(self, time: int, message: Json) -> None:
+        """`<signal>.<status>`: the device says why there is no value."""
+        if not in_force(24):
+            return
+        name = message.get("device", "")
+        device = self.devices[name]
+        device.said.append(Said(time, self.record, message.get("status") or {}))
+        for signal in SIGNALS:
+            word = status_of(message, signal)
+            is_meant = (
+                word in OFF
+                and signal in self.heard
+                and signal not in values_of(message)
+                and not self.other_sources(signal, name, time)
+            )
+            if is_meant and word == "searching":
+                start = self.rule_24_searching_since(signal, device)
+                if start is not None and time >= start + SEARCHING_S * SECOND:
+                    self.rule_24_word(signal, word, start, time)
+            elif is_meant:
+                self.rule_24_word(signal, word, time, time)
+
+    def rule_24_searching_since(self, signal: str, device: Device) -> int | None:
+        """The first of the messages in a row that say so, and nothing came between."""
+        last = self.last_value.get(signal)
+        start = None
+        for said in reversed(device.said):
+            is_broken = (
+                said.status.get(signal) != "searching"
+                or (last is not None and last.time >= said.time)
+                or said.record <= self.status_ended.get(signal, -1)
+            )
+            if is_broken:
+                break
+            start = said.time
+        return start
+
+    def rule_24_word(self, signal: str, word: str, onset: int, time: int) -> None:
+        """`<signal>.<status>` begins, unless silence itself has been told."""
+        code = f"{signal}.{word}"
+        silent = self.is_active("bed.no_data") or self.is_active(f"{signal}.no_data")
+        if not silent and not self.is_active(code):
+            self.rule_24_over(signal, time)
+            priority = SIGNALS[signal].no_data_priority
+            self.raise_(code, "technical", priority, onset, time)
+
+    def rule_24_over(self, signal: str, time: int) -> None:
+        """Whatever the device said of a signal, it is over."""
+        for word in OFF:
+            if self.is_active(f"{signal}.{word}"):
+                self.over(f"{signal}.{word}", time)
+                self.status_ended[signal] = self.record
+
+    def has_status(self, signal: str) -> bool:
+        """Has a device said why there is no value?"""
+        return any(self.is_active(f"{signal}.{word}") for word in OFF)
+
+    def other_sources(self, signal: str, device: str, now: int) -> list[Sample]:
+        """The last valid values of the other devices that measure a signal."""
+        if not in_force(25):
+            return []
+        return [
+            sample
+            for name, sample in self.sources.get(signal, {}).items()
+            if name != device
+            and now - sample.time < bed_no_data_ms(self.devices[name].interval)
+        ]
+
+    def rule_25_is_put_aside(
+        self, signal: str, device: str, moment: int, interval: float
+    ) -> bool:
+        """Does a device that is declared primary measure the same?"""
+        if self.devices[device].primary:
+            return False
+        return any(
+            self.devices[other.device].primary
+            and moment - other.time < bed_no_data_ms(interval)
+            for other in self.other_sources(signal, device, moment)
+        )
+
+    def rule_25_primary_speaks(self, signal: str, device: str) -> None:
+        """The others are sources no longer."""
+        if self.devices[device].primary:
+            for name in list(self.sources.get(signal, {})):
+                if not self.devices[name].primary:
+                    del self.sources[signal][name]
+
+    def rule_25_two_devices(self, time: int, *, is_shared: bool) -> None:
+        """`bed.two_devices`: one signal has been shared for 10 s."""
+        code = "bed.two_devices"
+        times = [message.time for message in self.shared if message.violated]
+        is_quiet = not times or time >= max(times) + TWO_DEVICES_S * SECOND
+        self.shared.append(Shared(time, is_shared, not is_shared and is_quiet))
+        if self.is_active(code):
+            row = self.shared_row("inside", broken_by="violated")
+            if row and time >= row[0].time + TWO_DEVICES_CLEAR_S * SECOND:
+                self.over(code, time)
+            return
+        row = self.shared_row("violated", broken_by="inside")
+        if is_shared and time >= row[0].time + TWO_DEVICES_S * SECOND:
+            self.raise_(code, "technical", "medium", row[0].time, time)
+
+    def shared_row(self, condition: str, *, broken_by: str) -> list[Shared]:
+        """The messages of a condition since one of its contrary."""
+        row: list[Shared] = []
+        for message in reversed(self.shared):
+            if getattr(message, broken_by):
+                break
+            if getattr(message, condition):
+                row.insert(0, message)
+        return row
+
+    def rule_25_values(self, signal: str, sample: Sample) -> list[float]:
+        """The values against which the limits are held: those of all sources."""
+        others = self.other_sources(signal, sample.device, sample.time)
+        return [sample.value] + [
+            other.value
+            for other in others
+            if signal != "hr"
+            or other.value != 0
+            or not self.has_pulse(other, sample.time)
+        ]
+
     # -- rules 8 to 12: a limit -------------------------------------------------------
 
-    def rule_8_to_11(self, limit: Limit, sample: Sample) -> None:
+    def limits(self) -> list[Limit]:
+        """The limits that hold now: the profile's, or this patient's own."""
+        return [self.rule_29_limit(limit) for limit in self.profile.limits]
+
+    def rule_8_to_11(self, limit: Limit, sample: Sample, value: float) -> None:
         """One limit, decided by one value."""
+        decision = Decision(
+            sample, value, is_violated(limit, value), is_inside(limit, value)
+        )
         self.follow(
             code=limit.code,
-            sample=sample,
-            violated=is_violated(limit, sample.value),
-            inside=is_inside(limit, sample.value),
+            decision=decision,
             delay_s=limit.delay_s,
             kind="physiological",
             priority=limit.priority,
             limit=limit,
         )
+        self.rule_26(limit, decision)
 
     def follow(
         self,
         *,
         code: str,
-        sample: Sample,
-        violated: bool,
-        inside: bool,
+        decision: Decision,
         delay_s: float,
         kind: str,
         priority: str,
         limit: Limit | None = None,
     ) -> None:
         """Rules 8 to 10: look back over the samples that decide this condition."""
-        signal = signal_of(code)
+        signal, sample = signal_of(code), decision.sample
         decisions = self.decided.setdefault(code, [])
-        decisions.append(Decision(sample, violated, inside))
+        decisions.append(decision)
         if self.is_active(code):
-            first = start_of_run(signal, decisions, "inside")
-            wait_s = 0 if signal.startswith(CUFF) else INSIDE_S
-            if first is not None and sample.time >= first + wait_s * SECOND:
-                self.over(code, sample.time, sample.value)
+            row = row_of(signal, decisions, "inside")
+            wait = self.clears_after(code, INSIDE_S if limit is None else limit.clear_s)
+            if row and sample.time >= row[0].sample.time + wait:
+                self.over(code, sample.time, decision.value)
             return
-        onset = start_of_run(signal, decisions, "violated")
-        if onset is not None and sample.time >= onset + delay_s * SECOND:
-            self.raise_(
-                code,
-                kind,
-                priority,
-                onset,
-                sample.time,
-                value=sample.value,
-                limit=None if limit is None else limit.limit,
-                annunciate=limit is None or not self.rule_12_has_stronger(limit),
-            )
+        if limit is not None and limit.can_wait and sample.suspect:
+            delay_s += HELD_S
+        row = row_of(signal, decisions, "violated")
+        if not row or sample.time < row[0].sample.time + delay_s * SECOND:
+            return
+        self.raise_(
+            code,
+            kind,
+            priority,
+            row[0].sample.time,
+            sample.time,
+            decision.value,
+            None if limit is None else limit.limit,
+            annunciate=limit is None or not self.rule_12_has_stronger(limit),
+        )
+        if limit is not None:
+            self.alarms[code].worst = worst_of(limit, [d.value for d in row])
 
     def rule_12_has_stronger(self, limit: Limit, priority: str | None = None) -> bool:
         """Does a stronger alarm of the same signal and direction stand for it?"""
@@ -635,9 +1138,41 @@ class Patient:
         return any(
             self.is_active(other.code)
             and STRENGTH[self.alarms[other.code].priority] > own
-            for other in LIMITS
+            for other in self.profile.limits
             if other.signal == limit.signal and other.direction == limit.direction
         )
+
+    def rule_26(self, limit: Limit, decision: Decision) -> None:
+        """`worsened`: it sounds again, and whoever has seen it has not seen this."""
+        if not in_force(26) or limit.side == "zero" or not decision.violated:
+            return
+        if not self.is_active(limit.code):
+            return
+        alarm = self.alarms[limit.code]
+        if not is_worse(limit, decision.value, alarm.worst):
+            return
+        if decision.sample.suspect and limit.can_wait and alarm.priority != "high":
+            return
+        time = decision.sample.time
+        alarm.worst = alarm.value = decision.value
+        alarm.state, alarm.acknowledged, alarm.escalates_from = "active", None, time
+        stronger = self.rule_12_has_stronger(limit, alarm.priority)
+        self.say(alarm, "worsened", time, annunciate=not stronger)
+
+    def rule_27_is_chattering(self, code: str, priority: str, time: int) -> bool:
+        """Is it raised for the fourth time within a minute?"""
+        earlier = self.raised_at.setdefault(code, [])
+        earlier.append(time)
+        is_meant = code.endswith(".invalid") or code in self.profile.codes
+        if not is_meant or priority == "high" or not in_force(27):
+            return False
+        if len(earlier) < CHATTERING:
+            return False
+        return time - earlier[-CHATTERING] < CHATTERING_S * SECOND
+
+    def clears_after(self, code: str, clear_s: float) -> float:
+        """Rule 27: a chattering alarm must have been inside for a minute; ms."""
+        return (CHATTERING_S if self.alarms[code].chattering else clear_s) * SECOND
 
     # -- rules 14 to 20: what falls due -------------------------------------------------
 
@@ -645,7 +1180,11 @@ class Patient:
         """Rules 2 and 20: all that falls due up to a moment, in its order."""
         while due := self.due(until):
             moment, _, _, event, code = min(due)
-            if event == "no_data":
+            if event == "resumed":
+                self.rule_28_end(moment)
+            elif event == "expired":
+                del self.own[code]
+            elif event == "no_data":
                 self.raise_no_data(code, moment)
             elif event == "escalated":
                 self.rule_18_escalate(self.alarms[code], moment)
@@ -658,6 +1197,10 @@ class Patient:
     def due(self, until: int) -> list[tuple[int, int, int, str, str]]:
         """Everything due: moment, rank of its sort, row, event, code of the alarm."""
         due = []
+        if self.pause_until is not None:
+            due.append((self.pause_until, -2, 0, "resumed", PAUSE))
+        for code, own in self.own.items():
+            due.append((own.expires, -1, 0, "expired", code))
         if (moment := self.rule_15_due()) is not None:
             due.append((moment, 0, 0, "no_data", "bed.no_data"))
         for row, signal in enumerate(SIGNALS, 1):
@@ -674,24 +1217,26 @@ class Patient:
 
     def rule_15_due(self) -> int | None:
         """When the whole bed will have been silent for too long."""
-        if not self.spoken or self.bed_spoke is None or self.is_active("bed.no_data"):
+        if not self.heard or self.bed_spoke is None or self.is_active("bed.no_data"):
             return None
-        wait = max(BED_NO_DATA_S * SECOND, GAP_FACTOR * self.bed_spoke.interval)
+        wait = bed_no_data_ms(self.bed_spoke.interval)
         return int(self.bed_spoke.heard + wait)
 
     def rule_14_due(self, signal: str) -> float:
         """When a signal that is expected will have been silent for too long."""
-        last = self.spoken[signal][-1]
+        last = self.heard[signal]
         return last.heard + no_data_ms(signal, last.interval)
 
     def rule_16_due(self, signal: str) -> int | None:
         """The moment of a signal's no-data alarm, None when there is to be none."""
-        if signal not in self.spoken or self.is_active(f"{signal}.no_data"):
+        if signal not in self.heard or self.is_active(f"{signal}.no_data"):
+            return None
+        if self.has_status(signal):  # rule 24
             return None
         bed_due = self.rule_15_due()
         if self.bed_spoke is None or bed_due is None:
             return None
-        last, due = self.spoken[signal][-1], self.rule_14_due(signal)
+        last, due = self.heard[signal], self.rule_14_due(signal)
         a_while = SPOKEN_FACTOR * last.interval
         has_spoken = self.bed_spoke.heard - last.heard >= a_while
         if due == math.inf or not (has_spoken or bed_due - due >= a_while):
@@ -709,11 +1254,12 @@ class Patient:
 
     def rule_18_escalation_due(self, alarm: Alarm) -> int | None:
         """So long after `raised`, while nobody has acknowledged it."""
-        if alarm.code not in ESCALATES_S or alarm.escalated:
+        if alarm.code not in self.profile.escalates_s or alarm.escalated:
             return None
         if alarm.state != "active" or alarm.acknowledged is not None:
             return None
-        return alarm.raised + ESCALATES_S[alarm.code] * SECOND
+        after_s = self.profile.escalates_s[alarm.code]
+        return alarm.escalates_from + round(after_s * SECOND)
 
     def rule_18_escalate(self, alarm: Alarm, moment: int) -> None:
         """It rises to high and sounds again."""
@@ -729,10 +1275,8 @@ class Patient:
     def rule_18_remind(self, alarm: Alarm, moment: int) -> None:
         """It is active again and sounds, unless a stronger one sounds for it."""
         alarm.state = "active"
-        limit = next((row for row in LIMITS if row.code == alarm.code), None)
-        stronger = limit is not None and self.rule_12_has_stronger(
-            limit, alarm.priority
-        )
+        row = next((row for row in self.profile.limits if row.code == alarm.code), None)
+        stronger = row is not None and self.rule_12_has_stronger(row, alarm.priority)
         self.say(alarm, "reminded", moment, annunciate=not stronger)
 
     def rule_19_due(self, alarm: Alarm, until: int) -> int | None:
@@ -750,14 +1294,24 @@ class Patient:
             return self.signal_off(command["signal"], command["by"], time)
         if command["type"] == "discharge":
             return self.discharge(command["by"], time)
-        if command["type"] in {"admit", "transfer"}:
-            return True  # a bed's name changes no alarm
-        msg = f"the page has no rule for a command {command['type']}: not judged here"
-        raise ValueError(msg)
+        obeys = {
+            "admit": self.rule_30_admit,
+            "transfer": lambda command, time: True,  # a bed's name changes no alarm
+            "pause": self.rule_28_pause,
+            "resume": self.rule_28_resume,
+            "set_limits": self.rule_29_set,
+            "reset_limits": self.rule_29_reset,
+            "propose_limits": self.rule_29_propose,
+            "feedback": self.rule_31_feedback,
+            "observe": self.rule_31_observe,
+        }
+        return obeys[command["type"]](command, time)
 
     def acknowledge(self, alert_id: str, by: str, time: int) -> bool:
         """Somebody has seen it: it is silent; one that is latched is over."""
         for alarm in list(self.alarms.values()):
+            if alarm.code == PAUSE:
+                continue  # resume ends it
             if alarm.alert_id == alert_id and alarm.state in {"active", "latched"}:
                 is_over = alarm.state == "latched"
                 alarm.state = "cleared" if is_over else "acknowledged"
@@ -770,13 +1324,14 @@ class Patient:
 
     def signal_off(self, signal: str, by: str, time: int) -> bool:
         """Rule 14: taken off on purpose: no longer expected, its alarms end."""
-        if signal not in self.spoken:
+        if signal not in self.heard:
             return False
-        del self.spoken[signal]
-        self.valid.pop(signal, None)
-        for code in list(self.decided):
-            if signal_of(code) == signal:
-                del self.decided[code]
+        for kept in (self.heard, self.spoken, self.valid, self.sources):
+            kept.pop(signal, None)
+        for by_code in (self.decided, self.raised_at):
+            for code in list(by_code):
+                if signal_of(code) == signal:
+                    del by_code[code]
         for alarm in list(self.alarms.values()):
             if signal_of(alarm.code) == signal:
                 self.end(alarm, time, by)
@@ -784,10 +1339,14 @@ class Patient:
 
     def discharge(self, by: str, time: int) -> bool:
         """The patient leaves: every alarm ends, nothing is expected."""
-        self.spoken.clear()
-        self.valid.clear()
+        for kept in (self.heard, self.spoken, self.valid, self.sources):
+            kept.clear()
         self.decided.clear()
+        self.raised_at.clear()
+        self.shared.clear()
+        self.own.clear()
         self.bed_spoke = None
+        self.profile = ADULT
         for alarm in list(self.alarms.values()):
             self.end(alarm, time, by)
         return True
@@ -795,8 +1354,145 @@ class Patient:
     def end(self, alarm: Alarm, time: int, by: str) -> None:
         """A person ends an alarm for a reason other than its value."""
         alarm.state = "cleared"
-        self.say(alarm, "cleared", time, by=by)
+        if alarm.code == PAUSE:
+            self.pause_until = None
+        self.say(alarm, "resumed" if alarm.code == PAUSE else "cleared", time, by=by)
         del self.alarms[alarm.code]
+
+    def rule_28_pause(self, command: Json, time: int) -> bool:
+        """Nothing that is not high sounds until then."""
+        seconds = command.get("seconds")
+        seconds = PAUSE_S if seconds is None else seconds
+        if not command.get("reason") or not PAUSE_LEAST_S <= seconds <= PAUSE_S:
+            return False
+        if self.pause_until is not None:
+            return False
+        self.pause_until = time + round(seconds * SECOND)
+        alarm_id = f"{self.patient_id}:{PAUSE}:{time}"
+        alarm = Alarm(PAUSE, "technical", "low", time, None, alarm_id)
+        self.alarms[PAUSE] = alarm
+        self.last_onset[PAUSE] = time
+        self.say(alarm, "paused", time, by=command["by"])
+        return True
+
+    def rule_28_resume(self, command: Json, time: int) -> bool:
+        """It ends before its time."""
+        if self.pause_until is None:
+            return False
+        self.rule_28_end(time, command["by"])
+        return True
+
+    def rule_28_end(self, moment: int, by: str | None = None) -> None:
+        """What is active sounds again, unless a stronger one sounds for it."""
+        self.pause_until = None
+        pause = self.alarms.pop(PAUSE)
+        pause.state = "cleared"
+        self.say(pause, "resumed", moment, by=by)
+        for alarm in self.alarms.values():
+            if alarm.state == "active":
+                self.rule_18_remind(alarm, moment)
+
+    def rule_29_limit(self, limit: Limit) -> Limit:
+        """A limit as it holds for this patient."""
+        own = self.own.get(limit.code)
+        if own is None:
+            return limit
+        value = limit.limit if own.limit is None else own.limit
+        delay_s = limit.delay_s if own.delay_s is None else own.delay_s
+        return limit._replace(limit=value, delay_s=delay_s)
+
+    def rule_29_set(self, command: Json, time: int) -> bool:
+        """Limits of this patient alone, all of them or none."""
+        changes = command.get("limits") or []
+        codes = [change["code"] for change in changes]
+        if not command.get("reason") or not changes or command.get("proposal"):
+            return False  # a proposal needs half an hour of usual values: not here
+        if len(codes) != len(set(codes)):
+            return False
+        if not all(self.rule_29_is_allowed(change) for change in changes):
+            return False
+        expires = time + OWN_LIMITS_S * SECOND
+        if (wall := command.get("expires")) is not None:
+            if not 0 < wall - self.arrived <= OWN_LIMITS_MOST_S * SECOND:
+                return False
+            expires = wall + (self.skew or 0)
+        before = dict(self.own)
+        for change in changes:
+            old = self.own.get(change["code"], Own(None, None, 0))
+            limit, delay_s = change.get("limit"), change.get("delay_s")
+            self.own[change["code"]] = Own(
+                old.limit if limit is None else limit,
+                old.delay_s if delay_s is None else delay_s,
+                expires,
+            )
+        if contradict(self.limits()):
+            self.own = before
+            return False
+        return True
+
+    def rule_29_is_allowed(self, change: Json) -> bool:
+        """Is it a limit of the profile, within the hard range?"""
+        rows = {row.code: row for row in self.profile.limits}
+        limit, delay_s = change.get("limit"), change.get("delay_s")
+        if change["code"] not in rows or (limit is None and delay_s is None):
+            return False
+        if rows[change["code"]].side == "zero" and limit is not None:
+            return False
+        hard = self.profile.hard.get(change["code"])
+        if hard is None:
+            return False
+        return (limit is None or hard.low <= limit <= hard.high) and (
+            delay_s is None or 0 <= delay_s <= hard.delay_s
+        )
+
+    def rule_29_reset(self, command: Json, time: int) -> bool:
+        """The named limits, or all of them, are the profile's again."""
+        codes = {change["code"] for change in command.get("limits") or []}
+        codes = codes or set(self.own)
+        if not codes or not codes <= self.own.keys():
+            return False
+        for code in codes:
+            del self.own[code]
+        return True
+
+    def rule_29_propose(self, command: Json, time: int) -> bool:
+        """Changes nothing; logs here are too short for half an hour of usual values."""
+        return False
+
+    def rule_30_admit(self, command: Json, time: int) -> bool:
+        """The patient comes, perhaps with another profile."""
+        name = command.get("profile")
+        if name is None:
+            return True
+        if name not in PROFILES:
+            return False
+        if PROFILES[name] is self.profile:
+            return True
+        self.own.clear()
+        lacking = self.profile.codes - PROFILES[name].codes
+        self.profile = PROFILES[name]
+        for code in lacking:
+            self.decided.pop(code, None)
+        for alarm in list(self.alarms.values()):
+            if alarm.code in lacking:
+                self.end(alarm, time, command["by"])
+        return True
+
+    def rule_31_feedback(self, command: Json, time: int) -> bool:
+        """Was an alarm that this patient had worth it?"""
+        if command.get("actionable") is None or command.get("alert_id") is None:
+            return False
+        patient_id, code, onset = command["alert_id"].rsplit(":", 2)
+        is_known = patient_id == self.patient_id and code in self.last_onset
+        return is_known and int(onset) <= self.last_onset[code]
+
+    def rule_31_observe(self, command: Json, time: int) -> bool:
+        """Charted by hand: it decides no limit."""
+        values = command.get("values") or {}
+        return all(
+            name in CHARTED and CHARTED[name][0] <= value <= CHARTED[name][1]
+            for name, value in values.items()
+        )
 
     # -- alarms -------------------------------------------------------------------------
 
@@ -811,9 +1507,9 @@ class Patient:
         priority: str,
         onset: int,
         time: int,
-        *,
         value: float | None = None,
         limit: float | None = None,
+        *,
         annunciate: bool = True,
     ) -> None:
         """Rules 9, 11 and 13: a new alarm, in the place of a latched one."""
@@ -821,9 +1517,10 @@ class Patient:
             latched.state = "cleared"
             self.say(latched, "cleared", time)
         alarm_id = f"{self.patient_id}:{code}:{onset}"
-        alarm = Alarm(code, kind, priority, onset, limit, alarm_id, raised=time)
+        alarm = Alarm(code, kind, priority, onset, limit, alarm_id, time, value=value)
+        alarm.chattering = self.rule_27_is_chattering(code, priority, time)
         self.alarms[code] = alarm
-        alarm.value = value
+        self.last_onset[code] = max(onset, self.last_onset.get(code, onset))
         self.say(alarm, "raised", time, annunciate=annunciate)
 
     def over(self, code: str, time: int, value: float | None = None) -> None:
@@ -851,6 +1548,8 @@ class Patient:
         is_change: bool = True,
     ) -> None:
         """One message on the alerts topic."""
+        if self.pause_until is not None and alarm.priority != "high":
+            annunciate = annunciate and event == "worsened"  # rule 28
         if is_change:
             alarm.transition += 1
         alarm.stated = time
