@@ -116,6 +116,8 @@ class Alarm(msgspec.Struct, array_like=True, gc=False):
         extreme: The worst value since onset.
         note: What the sentence needs and no value says (`icu_stream.domain.notes`).
         ended: When its condition went away, of a latched one; 0 = it has not.
+        worst: What a worse value is measured by: the worst at `raised`, or the one that
+            worsened it last.
     """
 
     code: str
@@ -131,6 +133,7 @@ class Alarm(msgspec.Struct, array_like=True, gc=False):
     extreme: float | None = None
     note: str = ""
     ended: int = 0
+    worst: float | None = None
 
     @property
     def is_holding(self) -> bool:

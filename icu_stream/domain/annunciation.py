@@ -11,10 +11,13 @@ from icu_stream.contracts.scores import Scores
 from icu_stream.domain import explain
 from icu_stream.domain.alarm import Alarm
 from icu_stream.domain.limits import STRENGTH, Condition, Row, Rules
+from icu_stream.domain.notes import Reason
 from icu_stream.domain.patient import Patient
 
 
 Message = Alert | Scores
+
+_SOUNDING = frozenset({Event.RAISED, Event.ESCALATED, Event.WORSENED, Event.REMINDED})
 
 
 class Bedside(NamedTuple):
@@ -42,19 +45,24 @@ def begin(
     note: str = "",
 ) -> None:
     """Raise an alarm; a latched one of the same code makes place for it (rule 11)."""
-    patient, rules, _ = bedside
+    patient = bedside.patient
     latched = patient.alarms.get(row.code)
     if latched is not None:
-        change(bedside, latched, Event.CLEARED, time, reason="a new episode began")
+        change(bedside, latched, Event.CLEARED, time, reason=Reason.NEW_EPISODE)
     alarm = Alarm(
-        row.code, onset, row.priority, value=value, extreme=extreme, note=note
+        row.code,
+        onset,
+        row.priority,
+        value=value,
+        extreme=extreme,
+        note=note,
+        worst=extreme,
     )
     alarm.raised = time
     if row.escalate_ms is not None:
         alarm.escalate = time + row.escalate_ms
     patient.alarms[row.code] = alarm
-    is_covered = has_stronger(patient, rules, row, alarm.priority)
-    change(bedside, alarm, Event.RAISED, time, annunciate=not is_covered)
+    change(bedside, alarm, Event.RAISED, time)
 
 
 def end(bedside: Bedside, code: str, time: int, *, value: float | None = None) -> None:
@@ -73,24 +81,26 @@ def change(
     event: Event,
     time: int,
     *,
-    annunciate: bool = False,
     by: str | None = None,
     reason: str = "",
 ) -> None:
-    """Move an alarm by an event and say so.
+    """Move an alarm by an event and say so, aloud where rules 12 and 28 say so.
 
     Raises:
         TransitionError: The alarm's state does not allow it; nothing was changed.
     """
     patient, rules, said = bedside
     alarm.move(event)
+    row = rules.rows[alarm.code]
     alarm.restate = time + rules.standing_ms
     if event is Event.ACKNOWLEDGED:
         alarm.escalate = 0
         alarm.remind = time + rules.remind_ms
     elif event is not Event.STANDING:
         alarm.remind = 0
-        if event is not Event.RAISED:
+        if event is Event.WORSENED:
+            alarm.escalate = _rises(row, alarm, time)
+        elif event not in {Event.RAISED, Event.REMINDED}:
             alarm.escalate = 0
     said.append(
         explain.alert(
@@ -99,7 +109,7 @@ def change(
             alarm,
             event,
             time,
-            annunciate=annunciate,
+            annunciate=event in _SOUNDING and _is_loud(bedside, row, alarm, event),
             by=by,
             reason=reason,
         )
@@ -110,6 +120,25 @@ def change(
         return
     falls_due = [m for m in (alarm.restate, alarm.escalate, alarm.remind) if m]
     patient.due = min(patient.due, *falls_due)
+
+
+def _rises(row: Row, alarm: Alarm, time: int) -> int:
+    """When an alarm that counts anew will rise; 0 where it has, or never does."""
+    if row.escalate_ms is None or row.escalate_to is None:
+        return 0
+    has_risen = STRENGTH[alarm.priority] >= STRENGTH[row.escalate_to]
+    return 0 if has_risen else time + row.escalate_ms
+
+
+def _is_loud(bedside: Bedside, row: Row, alarm: Alarm, event: Event) -> bool:
+    patient = bedside.patient
+    if event is not Event.ESCALATED and has_stronger(
+        patient, bedside.rules, row, alarm.priority
+    ):
+        return False
+    # A high alarm and a worsening break through a pause.
+    is_silenced = alarm.priority is not Priority.HIGH and event is not Event.WORSENED
+    return not (patient.pause_until and is_silenced)
 
 
 def has_stronger(patient: Patient, rules: Rules, row: Row, priority: Priority) -> bool:

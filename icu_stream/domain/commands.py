@@ -6,17 +6,26 @@ A command happens at its arrival, as a tick does. It is done once: its outcome i
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import NamedTuple
 
 from icu_stream.contracts.alerts import Event
-from icu_stream.contracts.commands import Command, CommandResult, CommandType
+from icu_stream.contracts.commands import (
+    Command,
+    CommandResult,
+    CommandType,
+    LimitChange,
+)
 from icu_stream.contracts.signals import BY_CODE
-from icu_stream.domain import annunciation
+from icu_stream.domain import annunciation, pause
 from icu_stream.domain.annunciation import Bedside
+from icu_stream.domain.notes import Reason
 from icu_stream.domain.patient import Answer
 from icu_stream.errors import TransitionError
 
 
 _LONGEST_BED = 128
+_LONGEST_REASON = 200
+_SHORTEST_PAUSE_MS = 1000
 
 
 class Refusal(StrEnum):
@@ -32,6 +41,28 @@ class Refusal(StrEnum):
     UNKNOWN_SIGNAL = "there is no such signal"
     NOT_MEASURED = "the signal is not measured, or is taken off already"
     OTHER_PROFILE = "another profile is in use here for all patients"
+    REASON_MISSING = "reason is missing: say why"
+    ALREADY_PAUSED = "the alarms are paused already"
+    NOT_PAUSED = "the alarms are not paused"
+    A_PAUSE = "a pause is not acknowledged: resume the alarms instead"
+    ACTIONABLE_MISSING = "actionable is missing: say whether the alarm was worth it"
+
+
+class Granted(NamedTuple):
+    """What was done, where the answer says more than that it was.
+
+    Attributes:
+        limits: That changed, or are proposed.
+        expires: Until when, by our clock.
+    """
+
+    limits: tuple[LimitChange, ...] = ()
+    expires: int | None = None
+
+
+# What a deed comes to: why not, or what was done.
+Outcome = str | Granted
+_DONE = Granted()
 
 
 def answered(bedside: Bedside, command: Command) -> CommandResult | None:
@@ -52,10 +83,12 @@ def obey(
         arrived_ms: By our clock.
     """
     deed = _DEEDS.get(command.type)
-    refusal = Refusal.NOT_SUPPORTED if deed is None else deed(bedside, command, time)
-    answer = Answer(
-        refusal is None, None if refusal is None else str(refusal), arrived_ms
-    )
+    outcome = Refusal.NOT_SUPPORTED if deed is None else deed(bedside, command, time)
+    if isinstance(outcome, Granted):
+        limits = list(outcome.limits) or None
+        answer = Answer(True, None, arrived_ms, limits, outcome.expires)
+    else:
+        answer = Answer(False, str(outcome), arrived_ms)
     bedside.patient.remember_answer(command.command_id, answer)
     return _result(bedside, command, answer)
 
@@ -71,10 +104,22 @@ def _result(bedside: Bedside, command: Command, answer: Answer) -> CommandResult
         by=command.by,
         alert_id=command.alert_id,
         actionable=command.actionable,
+        limits=answer.limits or [],
+        expires=answer.expires,
     )
 
 
-def _admit(bedside: Bedside, command: Command, _time: int) -> Refusal | None:
+def _wall(bedside: Bedside, time: int) -> int:
+    """A moment of measurement time by our clock."""
+    last = bedside.patient.last
+    return time if last is None else time - last.skew
+
+
+def _why(command: Command) -> str:
+    return (command.reason or "").strip()[:_LONGEST_REASON]
+
+
+def _admit(bedside: Bedside, command: Command, _time: int) -> Outcome:
     if command.profile not in {None, bedside.rules.name}:
         return Refusal.OTHER_PROFILE
     if command.bed is not None:
@@ -82,31 +127,34 @@ def _admit(bedside: Bedside, command: Command, _time: int) -> Refusal | None:
             return Refusal.BED_MISSING
         bedside.patient.bed = command.bed
     bedside.patient.is_admitted = True
-    return None
+    return _DONE
 
 
-def _transfer(bedside: Bedside, command: Command, _time: int) -> Refusal | None:
+def _transfer(bedside: Bedside, command: Command, _time: int) -> Outcome:
     """Alarms go with the patient."""
     if not command.bed or len(command.bed) > _LONGEST_BED:
         return Refusal.BED_MISSING
     bedside.patient.bed = command.bed
-    return None
+    return _DONE
 
 
-def _discharge(bedside: Bedside, command: Command, time: int) -> Refusal | None:
+def _discharge(bedside: Bedside, command: Command, time: int) -> Outcome:
     """Every alarm ends, nothing is expected any more, history and model are gone."""
     patient = bedside.patient
-    reason = (command.reason or "")[:200]
-    reason = f"discharged: {reason}" if reason else "discharged"
+    reason = _why(command)
+    reason = f"{Reason.DISCHARGED}: {reason}" if reason else Reason.DISCHARGED
     for alarm in list(patient.alarms.values()):
+        if alarm.code == pause.CODE:
+            pause.stop(bedside, time, by=command.by, reason=reason)
+            continue
         annunciation.change(
             bedside, alarm, Event.CLEARED, time, by=command.by, reason=reason
         )
     patient.forget()
-    return None
+    return _DONE
 
 
-def _acknowledge(bedside: Bedside, command: Command, time: int) -> Refusal | None:
+def _acknowledge(bedside: Bedside, command: Command, time: int) -> Outcome:
     patient = bedside.patient
     if not command.alert_id:
         return Refusal.ALERT_ID_MISSING
@@ -115,11 +163,48 @@ def _acknowledge(bedside: Bedside, command: Command, time: int) -> Refusal | Non
             break
     else:
         return _absent(bedside, command.alert_id)
+    if alarm.code == pause.CODE:
+        return Refusal.A_PAUSE
     try:
         annunciation.change(bedside, alarm, Event.ACKNOWLEDGED, time, by=command.by)
     except TransitionError:
         return Refusal.ALREADY_ACKNOWLEDGED
-    return None
+    return _DONE
+
+
+def _feedback(bedside: Bedside, command: Command, _time: int) -> Outcome:
+    """Nothing changes: the answer is the record of it."""
+    if not command.alert_id:
+        return Refusal.ALERT_ID_MISSING
+    if command.actionable is None:
+        return Refusal.ACTIONABLE_MISSING
+    patient = bedside.patient
+    for alarm in patient.alarms.values():
+        if command.alert_id == f"{patient.patient_id}:{alarm.code}:{alarm.onset}":
+            return _DONE
+    absent = _absent(bedside, command.alert_id)
+    return _DONE if absent is Refusal.ALREADY_OVER else absent
+
+
+def _pause(bedside: Bedside, command: Command, time: int) -> Outcome:
+    longest_ms = bedside.rules.pause_ms
+    length_ms = longest_ms if command.seconds is None else round(command.seconds * 1000)
+    if not _why(command):
+        return Refusal.REASON_MISSING
+    if not _SHORTEST_PAUSE_MS <= length_ms <= longest_ms:
+        return f"seconds is {command.seconds:g}: want 1 to {longest_ms / 1000:g}"
+    if bedside.patient.pause_until:
+        return Refusal.ALREADY_PAUSED
+    until = time + length_ms
+    pause.begin(bedside, time, until, command.by, _why(command))
+    return Granted(expires=_wall(bedside, until))
+
+
+def _resume(bedside: Bedside, command: Command, time: int) -> Outcome:
+    if not bedside.patient.pause_until:
+        return Refusal.NOT_PAUSED
+    pause.end(bedside, time, by=command.by, reason=_why(command))
+    return _DONE
 
 
 def _absent(bedside: Bedside, alert_id: str) -> Refusal:
@@ -135,7 +220,7 @@ def _absent(bedside: Bedside, alert_id: str) -> Refusal:
     return Refusal.UNKNOWN_ALARM
 
 
-def _signal_off(bedside: Bedside, command: Command, time: int) -> Refusal | None:
+def _signal_off(bedside: Bedside, command: Command, time: int) -> Outcome:
     """The signal is not expected until it comes again; its alarms end."""
     patient = bedside.patient
     code = command.signal
@@ -154,20 +239,23 @@ def _signal_off(bedside: Bedside, command: Command, time: int) -> Refusal | None
                 Event.CLEARED,
                 time,
                 by=command.by,
-                reason=f"{BY_CODE[code].name} taken off",
+                reason=Reason.TAKEN_OFF,
             )
     for run in [run for run in patient.runs if run.partition(".")[0] == code]:
         del patient.runs[run]
     track.take_off()
     patient.count_busy()
     patient.unbind()
-    return None
+    return _DONE
 
 
-_DEEDS: dict[CommandType, Callable[[Bedside, Command, int], Refusal | None]] = {
+_DEEDS: dict[CommandType, Callable[[Bedside, Command, int], Outcome]] = {
     CommandType.ADMIT: _admit,
     CommandType.TRANSFER: _transfer,
     CommandType.DISCHARGE: _discharge,
     CommandType.ACKNOWLEDGE: _acknowledge,
+    CommandType.PAUSE: _pause,
+    CommandType.RESUME: _resume,
     CommandType.SIGNAL_OFF: _signal_off,
+    CommandType.FEEDBACK: _feedback,
 }

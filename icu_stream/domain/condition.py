@@ -1,13 +1,20 @@
 """A condition on its way to an alarm: idle, pending, active, and over.
 
-Rules 8 to 10 of `docs/alarms.md`, for whatever can be violated: a limit, an ECG fault, a
-value that is not valid, an added rule. A run is kept only while it is not idle.
+Rules 8 to 10 and 26 of `docs/alarms.md`, for whatever can be violated: a limit, an ECG
+fault, a value that is not valid, an added rule. A run is kept only while it is not idle.
 """
 
+from icu_stream.contracts.alerts import Event
 from icu_stream.domain import annunciation
+from icu_stream.domain.alarm import Alarm
 from icu_stream.domain.annunciation import Bedside
 from icu_stream.domain.limits import Condition, Row, Verdict
 from icu_stream.domain.patient import Run
+
+
+# Worse by so much of the limit is worse: CLINICAL.md, "States".
+WORSE_BY = 0.2
+_DIGITS = 6  # differences are compared as a profile can mean them
 
 
 def follow(
@@ -70,13 +77,26 @@ def _follow_active(
         run.inside = 0
         if verdict is Verdict.VIOLATED:
             run.extreme = _worse(row, run.extreme, value)
-            patient.alarms[row.code].extreme = run.extreme
+            alarm = patient.alarms[row.code]
+            alarm.extreme = run.extreme
+            if value is not None and has_worsened(row, alarm, value):
+                alarm.value = alarm.worst = value
+                annunciation.change(bedside, alarm, Event.WORSENED, time)
         return
     if not run.inside or is_gap:
         run.inside = time
     if time >= run.inside + row.clear_ms:
         del patient.runs[row.code]
         annunciation.end(bedside, row.code, time, value=value)
+
+
+def has_worsened(row: Row, alarm: Alarm, value: float) -> bool:
+    """Is a violating value worse by a fifth of the limit or more (rule 26)?"""
+    if alarm.worst is None or not row.limit:  # a zero, too, has no worse
+        return False
+    is_high = row.condition is Condition.HIGH
+    by = value - alarm.worst if is_high else alarm.worst - value
+    return round(by, _DIGITS) >= round(WORSE_BY * abs(row.limit), _DIGITS)
 
 
 def _worse(row: Row, extreme: float | None, value: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""What falls due with time: silence, escalation, reminders, statements.
+"""What falls due with time: ends of pauses, silence, escalation, reminders, statements.
 
 Rules 15 to 20 of `docs/alarms.md`. Every due moment is in the patient's state or follows
 from it, so it does not matter what brings time forward: the next message, a tick of the
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from icu_stream.contracts.alerts import Event
 from icu_stream.contracts.signals import INDEX, SIGNALS
-from icu_stream.domain import absence, annunciation
+from icu_stream.domain import absence, annunciation, pause
 from icu_stream.domain.annunciation import Bedside
 from icu_stream.domain.limits import FOREVER_MS, Rules
 from icu_stream.domain.patient import Patient
@@ -25,7 +25,7 @@ class _Sort(NamedTuple):
     code: str
 
 
-_NO_DATA, _ESCALATION, _REMINDER, _STANDING = range(4)
+_PAUSE, _NO_DATA, _ESCALATION, _REMINDER, _STANDING = range(5)
 _SHORTEST_MS = round(
     1000 * min(s.no_data_s for s in SIGNALS if s.no_data_s is not None)
 )
@@ -47,6 +47,8 @@ def advance(bedside: Bedside, until: int) -> None:
 def due(patient: Patient) -> int | None:
     """The next moment at which something falls due if nothing else comes, exactly."""
     moments = list(_silences(patient))
+    if patient.pause_until:
+        moments.append((patient.pause_until, 0, pause.CODE))
     for alarm in patient.alarms.values():
         moments += [(m, 0, "") for m in (alarm.escalate, alarm.remind) if m]
         moments.append((alarm.restate, 0, ""))
@@ -64,6 +66,8 @@ def _silences(patient: Patient) -> Iterator[tuple[int, int, str]]:
 
 
 def _all(patient: Patient, rules: Rules, until: int) -> Iterator[_Sort]:
+    if patient.pause_until:
+        yield _Sort(patient.pause_until, _PAUSE, 0, pause.CODE)
     for moment, rank, code in _silences(patient):
         yield _Sort(moment, _NO_DATA, rank, code)
     for alarm in patient.alarms.values():
@@ -80,7 +84,9 @@ def _all(patient: Patient, rules: Rules, until: int) -> Iterator[_Sort]:
 
 def _happen(bedside: Bedside, due: _Sort) -> None:
     patient, rules, _ = bedside
-    if due.kind == _NO_DATA and due.code == absence.BED:
+    if due.kind == _PAUSE:
+        pause.end(bedside, due.moment)
+    elif due.kind == _NO_DATA and due.code == absence.BED:
         absence.begin_bed(bedside, due.moment)
     elif due.kind == _NO_DATA:
         absence.begin_signal(bedside, due.code, due.moment)
@@ -89,14 +95,9 @@ def _happen(bedside: Bedside, due: _Sort) -> None:
         row = rules.rows[due.code]
         if due.kind == _ESCALATION:
             alarm.priority = row.escalate_to or alarm.priority
-            annunciation.change(
-                bedside, alarm, Event.ESCALATED, due.moment, annunciate=True
-            )
+            annunciation.change(bedside, alarm, Event.ESCALATED, due.moment)
         elif due.kind == _REMINDER:
-            is_covered = annunciation.has_stronger(patient, rules, row, alarm.priority)
-            annunciation.change(
-                bedside, alarm, Event.REMINDED, due.moment, annunciate=not is_covered
-            )
+            annunciation.change(bedside, alarm, Event.REMINDED, due.moment)
         else:
             annunciation.change(bedside, alarm, Event.STANDING, due.moment)
 
@@ -109,12 +110,13 @@ def bound(patient: Patient, besides: Container[str] = ()) -> int:
         besides: Signals that have just been heard: only the shortest no-data time of
             any is counted for them.
     """
-    bound = FOREVER_MS
+    bound = patient.pause_until or FOREVER_MS
     if not patient.is_holding(absence.BED):
         if patient.heard:
             # The device that speaks next decides, and may be a faster one.
             others = [device.bed_ms for device in patient.devices.values()]
-            bound = patient.heard + min(patient.bed_ms, *others, _SHORTEST_MS)
+            moment = patient.heard + min(patient.bed_ms, *others, _SHORTEST_MS)
+            bound = min(bound, moment)
         for code, track in patient.tracks.items():
             moment = track.heard + track.no_data_ms
             if moment >= bound or not track.is_expected or code in besides:

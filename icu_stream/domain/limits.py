@@ -170,6 +170,7 @@ class Rules:
         spoken_intervals: After so many intervals the bed has spoken without a signal.
         remind_ms: From `acknowledged` to `reminded`.
         standing_ms: From one statement to the next.
+        pause_ms: The length of a pause that says none, and the longest.
         corroboration_ms: A pulse that is older says nothing about the heart now.
         pulse_pressure: mmHg between systole and diastole of a line that beats.
         clock_ms: A skew that differs by more is suspicious.
@@ -190,6 +191,7 @@ class Rules:
     spoken_intervals: float
     remind_ms: int
     standing_ms: int
+    pause_ms: int
     corroboration_ms: int
     pulse_pressure: float
     clock_ms: int

@@ -35,6 +35,7 @@ from typing import Any
 
 import msgspec
 
+from icu_stream.contracts.commands import LimitChange
 from icu_stream.contracts.signals import INDEX, SIGNALS
 from icu_stream.domain import models
 from icu_stream.domain.alarm import Alarm
@@ -207,6 +208,8 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     accepted: bool
     reason: str | None
     time: int
+    limits: list[LimitChange] | None = None
+    expires: int | None = None
 
 
 class _Step(msgspec.Struct, array_like=True, frozen=True):
@@ -236,6 +239,7 @@ class _Hot(msgspec.Struct, array_like=True, frozen=True):
     score: float
     score_time: int
     windows: SavedWindows
+    pause_until: int = 0
 
 
 class _Answers(msgspec.Struct, array_like=True, frozen=True):
@@ -299,6 +303,7 @@ class Patient:
         ended: By code: onset of the last alarm that is over.
         windows: What was measured.
         model: What is usual; None before the first 10 s.
+        pause_until: The alarms are paused until then, measurement time; 0 = they are not.
         score: Of the model, as last published; negative = never.
         score_time: When.
     """
@@ -332,6 +337,7 @@ class Patient:
         "model_restarts",
         "now",
         "patient_id",
+        "pause_until",
         "rows",
         "runs",
         "score",
@@ -372,6 +378,7 @@ class Patient:
         self.busy: set[str] = set()
         self.commands: dict[str, Answer] = {}
         self.ended: dict[str, int] = {}
+        self.pause_until = 0
         self.windows = Windows()
         self.model: PatientModel | None = None
         self.score = -1.0
@@ -464,6 +471,7 @@ class Patient:
         self.busy.clear()
         self.unbind()
         self.heard = 0
+        self.pause_until = 0
         self.is_admitted = False
         self.windows.clear()
         self.model = None
@@ -508,6 +516,7 @@ class Patient:
                 self.score,
                 self.score_time,
                 self.windows.saved(),
+                self.pause_until,
             )
         )
 
@@ -527,6 +536,7 @@ class Patient:
         if hot.last_device is not None:
             self.last = self.devices[hot.last_device]
         self.score, self.score_time = hot.score, hot.score_time
+        self.pause_until = hot.pause_until
         self.count_busy()
 
     def restore_windows(self, windows: Windows) -> None:

@@ -37,7 +37,12 @@ _Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 _Some = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 _T = TypeVar("_T", bound=msgspec.Struct)
 
-_BED_CODES = ("bed.no_data", "bed.clock_jump", "bed.monitoring_fault")
+_BED_CODES = (
+    "bed.no_data",
+    "bed.clock_jump",
+    "bed.monitoring_fault",
+    "bed.pause",
+)
 _ECG_FAULT = "hr.ecg_fault"
 _ANY_NO_DATA = "*.no_data"
 _ANY_INVALID = "*.invalid"
@@ -63,6 +68,12 @@ class _Reminder(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Standing(msgspec.Struct, forbid_unknown_fields=True):
     every_s: _Some
+    source: _Text
+
+
+class _Pause(msgspec.Struct, forbid_unknown_fields=True):
+    # No profile may allow more: CLINICAL.md, "States".
+    longest_s: Annotated[float, msgspec.Meta(ge=1, le=600)]
     source: _Text
 
 
@@ -123,6 +134,7 @@ _SECTIONS = {
     "silence",
     "reminder",
     "standing",
+    "pause",
     "corroboration",
     "clock",
     "technical",
@@ -270,6 +282,7 @@ class _Reader:
             spoken_intervals=silence.spoken_intervals,
             remind_ms=_ms(self.section("reminder", _Reminder).after_s),
             standing_ms=_ms(self.section("standing", _Standing).every_s),
+            pause_ms=_ms(self.section("pause", _Pause).longest_s),
             corroboration_ms=_ms(corroboration.window_s),
             pulse_pressure=corroboration.pulse_pressure,
             clock_ms=_ms(clock.tolerance_s),

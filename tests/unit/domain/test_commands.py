@@ -241,21 +241,46 @@ def test_taking_off_what_is_not_on_is_refused(signal, reason):
     assert with_alarm().ask(7, "signal_off", signal=signal).reason == reason
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        CommandType.PAUSE,
-        CommandType.RESUME,
-        CommandType.SET_LIMITS,
-        CommandType.RESET_LIMITS,
-        CommandType.OBSERVE,
-        CommandType.FEEDBACK,
-    ],
-)
-def test_what_is_not_built_yet_is_refused_and_not_ignored(kind):
-    result = with_alarm().ask(7, kind)
+def test_what_is_not_built_yet_is_refused_and_not_ignored():
+    result = with_alarm().ask(7, CommandType.OBSERVE)
 
     assert (result.accepted, result.reason) == (False, "not supported yet")
+
+
+def test_rule_31_feedback_marks_an_alarm_that_is_there_or_is_over():
+    bed = with_alarm()
+    alert_id = bed.last.alert_id
+    said = len(bed.said)
+
+    there = bed.ask(7, "feedback", alert_id=alert_id, actionable=True)
+    bed.ask(8, "discharge")
+    over = bed.ask(9, "feedback", alert_id=alert_id, actionable=False)
+
+    assert (there.accepted, there.alert_id, there.actionable) == (True, alert_id, True)
+    assert (over.accepted, over.actionable) == (True, False)
+    assert (
+        len([m for m in bed.said[said:] if getattr(m, "event", "") != "cleared"]) == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"alert_id": "p-1:hr.low:1", "actionable": True}, Refusal.UNKNOWN_ALARM),
+        ({"actionable": True}, Refusal.ALERT_ID_MISSING),
+        ({"alert_id": "x"}, Refusal.ACTIONABLE_MISSING),
+    ],
+)
+def test_rule_31_feedback_on_nothing_is_refused(fields, reason):
+    assert with_alarm().ask(7, "feedback", **fields).reason == reason
+
+
+def test_rule_31_an_answer_says_who_asked_for_what():
+    bed = with_alarm()
+
+    result = bed.ask(7, "signal_off", signal="temp", by="doctor")
+
+    assert (result.accepted, result.type, result.by) == (False, "signal_off", "doctor")
 
 
 def test_a_patient_of_whom_nothing_came_yet_can_be_admitted():

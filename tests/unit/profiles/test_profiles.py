@@ -259,8 +259,8 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path):
         ),
         ('code = "*.invalid"', 'code = "hr.invalid"', r"technical \*.invalid: missing"),
         (
-            'priority = "low"\nsource',
-            "source",
+            'code = "*.no_data"\npriority = "low"\n',
+            'code = "*.no_data"\n',
             r"technical \*.no_data: priority missing",
         ),
         (
@@ -274,6 +274,8 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path):
             "escalation spo2.low: to medium does not rise",
         ),
         ("messages = 3", "messages = 0", "section clock: .*messages"),
+        ("longest_s = 120", "longest_s = 601", "section pause: .*longest_s"),
+        ("longest_s = 120", "longest_s = 0.5", "section pause: .*longest_s"),
     ],
 )
 def test_a_contradiction_names_file_row_and_reason(tmp_path, old, new, reason):
