@@ -2,17 +2,26 @@
 
 Values dwell around their limits, fall to zero, are nonsense; signals, devices and the
 whole bed fall silent for about their no-data times; messages come twice, late, or with
-a clock that jumped; ticks and commands come in between. `log` makes one such log,
-`shrunk` takes from it whatever is not needed to show a difference.
+a clock that jumped; ticks and commands come in between. A log belongs to some of the
+`FAMILIES` besides, each of which adds its own sort of trouble. `log` makes one such
+log, `shrunk` takes from it whatever is not needed to show a difference.
 """
 
+import os
 import random
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.integration.reference import LIMITS, SIGNALS, Limit, Patient, Record
+from tests.integration.reference import (
+    LIMITS,
+    PROFILES,
+    SIGNALS,
+    Limit,
+    Patient,
+    Record,
+)
 
 
 START_MS = 1_700_000_000_000
@@ -45,6 +54,30 @@ MANNERS = (
 )
 UNKNOWN = ("gcs", "HR", "")
 
+# What a log may have besides, by its seed.
+FAMILIES = (
+    "worth",  # steps, flat lines, means that cannot be, kilopascals
+    "words",  # what devices say by status
+    "devices",  # several that measure the same, by other clocks, some primary
+    "worse",  # falling further and further, flapping
+    "pauses",
+    "limits",  # of one patient, right and wrong
+    "stays",  # admissions, other profiles, feedback, charting
+)
+ENABLED = tuple(
+    name for name in os.environ.get("NASTY_FAMILIES", "").split(",") if name
+)
+LINE = ("abp_sys", "abp_dia", "abp_mean")
+LINES = (
+    ["hr", "spo2", *LINE],
+    ["hr", "spo2", "nibp_sys", "nibp_dia", "nibp_mean"],
+    ["spo2", "etco2", "hr"],
+    list(LINE),
+)
+WORDS = ("lead_off", "sensor_off", "disconnected", "searching", "searching")
+OTHER_WORDS = ("measuring", "calibrating", "")
+PAUSES_S = (None, 1, 5, 30, 60, 119.9995, 120, 120, 120.001, 0.999, 0, -1, 600)
+
 
 @dataclass
 class Source:
@@ -57,6 +90,12 @@ class Source:
     silent_until: int = 0
     jump_ms: int = 0
     jump_until: int = 0
+    primary: bool | None = None
+    spell: str = ""
+    spell_until: int = 0
+    word: str = ""
+    word_about: str = ""
+    word_until: int = 0
     regimes: dict[str, str] = field(default_factory=dict)
     missing_until: dict[str, int] = field(default_factory=dict)
 
@@ -71,6 +110,11 @@ class Nasty:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
+        chooses = random.Random(f"families of {seed}")
+        self.families = {name for name in ENABLED if chooses.random() < 0.35}
+        self.manners: tuple[str, ...] = MANNERS
+        if "worse" in self.families:
+            self.manners += ("falling", "falling", "flapping", "flapping", "nonsense")
         self.nastiness = self.random.choice((0.0, 0.005, 0.02, 0.06))
         self.wall = START_MS
         self.step_s: float = self.random.choice((1, 1, 1, 1, 1, 2, 5, 60, 3600))
@@ -84,6 +128,8 @@ class Nasty:
         self.jittering = self.random.random() < 0.5
         self.offset_ms = self.random.choice((0, 0, 0, 700, -4000, 86_400_000))
         self.sources = [self.source(i) for i in range(self.random.choice((1, 1, 2, 3)))]
+        if "devices" in self.families:
+            self.sources += [self.rival(len(self.sources))]
         self.log: list[Record] = []
         self.patient = Patient(PATIENT)  # knows the ids that can be acknowledged
         self.seen: list[str] = []
@@ -102,6 +148,8 @@ class Nasty:
                     ["rr", "etco2"],
                 )
             )
+        if "worth" in self.families and self.random.random() < 0.8:
+            signals = list(self.random.choice(LINES))
         declares = self.step_s != 1 and self.random.random() < 0.8
         return Source(
             name=f"d{number}" if number else "",
@@ -110,6 +158,32 @@ class Nasty:
             + self.random.choice((0, 0, 0, 1000, -200, 1500, -11_000)),
             interval_s=self.step_s if declares else None,
         )
+
+    def rival(self, number: int) -> Source:
+        """A device that measures what another one measures, by another clock."""
+        other = self.random.choice(self.sources)
+        rival = self.source(number)
+        rival.signals = list(dict.fromkeys([*other.signals, *rival.signals[:1]]))
+        rival.offset_ms = other.offset_ms + self.random.choice(
+            (
+                0,
+                0,
+                1,
+                300,
+                1000,
+                -1000,
+                4000,
+                -4000,
+                9000,
+                -9500,
+                11_000,
+                40_000,
+                -59_000,
+            )
+        )
+        for source in (other, rival):
+            source.primary = self.random.choice((None, None, True, False))
+        return rival
 
     def chance(self, factor: float = 1.0) -> bool:
         """Does something nasty happen now?"""
@@ -124,6 +198,9 @@ class Nasty:
                 self.tick()
             if self.chance(3):
                 self.ask()
+            asks = self.families & {"pauses", "limits", "stays"}
+            if asks and self.random.random() < 0.08:
+                self.ask_more()
             self.pass_time()
         return self.log
 
@@ -190,6 +267,96 @@ class Nasty:
         if self.chance(5):
             self.add(record)
 
+    def ask_more(self) -> None:
+        """A person asks what only the families have."""
+        asks = {"pauses": self.pause, "limits": self.limits, "stays": self.stay}
+        family = self.random.choice(sorted(self.families & asks.keys()))
+        command = {
+            "command_id": f"m-{len(self.log)}",
+            "patient_id": PATIENT,
+            "by": self.random.choice(("nurse", "doctor")),
+            "time": self.wall,
+            "reason": self.random.choice(("why", "why", "why", "why", "why", None)),
+        }
+        record = Record(command | asks[family](), self.wall, "command")
+        self.add(record)
+        if self.random.random() < 0.1:
+            self.add(record)
+
+    def pause(self) -> dict[str, Any]:
+        """Silence, or its end."""
+        if self.random.random() < 0.3:
+            return {"type": "resume"}
+        return {"type": "pause", "seconds": self.random.choice(PAUSES_S)}
+
+    def limits(self) -> dict[str, Any]:
+        """Limits of this patient alone, right and wrong."""
+        kind = self.random.choice(
+            ("set",) * 6 + ("reset", "reset", "propose", "accept")
+        )
+        if kind == "propose":
+            # Half an hour of usual values is more than the reference keeps.
+            early = self.wall - START_MS < 1_000_000
+            return {"type": "propose_limits" if early else "reset_limits"}
+        if kind == "accept":
+            return {"type": "set_limits", "proposal": f"m-{len(self.log) // 2}"}
+        own = [{"code": code} for code in self.patient.own]
+        if kind == "reset":
+            codes = self.random.choice(([], [], own[:1], own, [{"code": "hr.low"}]))
+            return {"type": "reset_limits", "limits": codes}
+        count = self.random.choice((1, 1, 1, 2, 3))
+        expires = self.random.choice(
+            (*(None,) * 4, 5, 20, 61, 300, 72 * 3600, 72 * 3600.001, 0, -5)
+        )
+        return {
+            "type": "set_limits",
+            "limits": [self.change() for _ in range(count)],
+            "expires": None if expires is None else self.wall + round(expires * 1000),
+        }
+
+    def change(self) -> dict[str, Any]:
+        """One limit, mostly of a signal that somebody measures."""
+        measured = {s for source in self.sources for s in source.signals}
+        rows = [row for row in LIMITS if row.signal in measured] or list(LIMITS)
+        row = self.random.choice(rows)
+        by = self.random.choice((-30, -15, -10, -5, -5, -2, -1, 1, 2, 5, 5, 10, 15, 30))
+        limit = None if row.side == "zero" else round(row.limit * (1 + by / 100), 1)
+        change: dict[str, Any] = {"code": row.code}
+        what = self.random.choice(("limit", "limit", "limit", "delay", "both", "no"))
+        if what in {"limit", "both"}:
+            change["limit"] = limit
+        if what in {"delay", "both"}:
+            change["delay_s"] = self.random.choice((0, 1, 5, 10, 15, 20, 30, 61, 500))
+        if self.random.random() < 0.05:
+            change["code"] = self.random.choice(("hr.nothing", "hr.no_data", "hr.low"))
+        return change
+
+    def stay(self) -> dict[str, Any]:
+        """Admissions and discharges, other profiles, feedback, charting."""
+        kind = self.random.choice(
+            (*("admit", "feedback", "feedback", "observe"), "transfer", "discharge")
+        )
+        if kind == "admit":
+            name = self.random.choice((*PROFILES, *PROFILES, None, "nobody's"))
+            return {"type": kind, "profile": name, "bed": "B-3"}
+        if kind == "feedback":
+            alarms = [*self.seen[-6:], f"{PATIENT}:hr.nothing:1"]
+            actionable = self.random.choice((True, False, False, None))
+            return {
+                "type": kind,
+                "alert_id": self.random.choice(alarms),
+                "actionable": actionable,
+            }
+        if kind == "observe":
+            charted = ({"gcs": 14}, {"gcs": 2}, {"fio2": 0.4}, {"nobody's": 1})
+            return {
+                "type": kind,
+                "values": self.random.choice(charted),
+                "acvpu": self.random.choice((None, "A", "V")),
+                "on_oxygen": self.random.choice((None, True, False)),
+            }
+        return {"type": kind, "bed": "B-4"} if kind == "transfer" else {"type": kind}
+
     def speak(self, source: Source) -> None:
         """One message of one device, unless it is silent."""
         if self.chance(0.5):
@@ -248,7 +415,98 @@ class Nasty:
             message["interval_s"] = source.interval_s
         if self.chance():
             message["status"] = {self.random.choice(source.signals): "sensor_off"}
+        if "worth" in self.families:
+            self.spoil(source, message)
+        if "words" in self.families:
+            self.say_why(source, message)
+        if "devices" in self.families:
+            if self.random.random() < 0.01:
+                source.primary = self.random.choice((None, True, False))
+            if source.primary is not None:
+                message["primary"] = source.primary
         return message
+
+    def spoil(self, source: Source, message: dict[str, Any]) -> None:
+        """A spell in which the measurement is not the patient."""
+        if self.wall >= source.spell_until and self.random.random() < 0.05:
+            source.spell = self.random.choice(
+                ("flat", "mean", "kpa", "kpa", "step", "cuff", "off", "alive")
+            )
+            rounds = self.random.choice((1, 2, 5, 12, 20, 40))
+            source.spell_until = self.wall + round(rounds * self.step_s * 1000)
+        if self.wall >= source.spell_until:
+            return
+        if source.spell in {"cuff", "off"}:
+            is_cuff = source.spell == "cuff"
+            about = "nibp_sys" if is_cuff else self.random.choice(source.signals)
+            word = "measuring" if is_cuff else self.random.choice(WORDS)
+            message["status"] = message.get("status", {}) | {about: word}
+            return
+        spoil: dict[str, Callable[[dict[str, Any]], None]] = {
+            "flat": self.flatten,
+            "kpa": self.in_kilopascal,
+            "step": self.make_a_step,
+            "mean": self.displace_the_mean,
+            "alive": self.hardly_alive,
+        }
+        spoil[source.spell](message["values"])
+
+    def flatten(self, values: dict[str, Any]) -> None:
+        """A line that does not beat."""
+        if {"abp_sys", "abp_dia"} <= values.keys():
+            values["abp_sys"] = self.random.choice((95, 85, 85, 39, 300))
+            less = self.random.choice((0, 2, 4.99, 5, -1))
+            values["abp_dia"] = values["abp_sys"] - less
+            if "abp_mean" in values:
+                values["abp_mean"] = values["abp_sys"] - self.random.choice((0, 1))
+
+    def displace_the_mean(self, values: dict[str, Any]) -> None:
+        """A mean that may not lie between systolic and diastolic."""
+        if "abp_mean" in values:
+            values["abp_mean"] = self.random.choice((30, 50, 50, 55, 70, 120, 130))
+
+    def make_a_step(self, values: dict[str, Any]) -> None:
+        """Far from the value before, or not quite."""
+        for signal in sorted(values.keys() & {"hr", "spo2", *LINE}):
+            step = self.random.choice((0, 20, 20.01, 60, 60.01, 65))
+            values[signal] = NORMAL[signal] + self.random.choice((-1, 1)) * step
+
+    def hardly_alive(self, values: dict[str, Any]) -> None:
+        """About what must be there for a pressure to read as kilopascal."""
+        if "spo2" in values:
+            values["spo2"] = self.random.choice((84.99, 85, 85, 86))
+        if "hr" in values:
+            values["hr"] = self.random.choice((29.99, 30, 30, 31))
+
+    def in_kilopascal(self, values: dict[str, Any]) -> None:
+        """Pressures in the other unit, now and then at an edge."""
+        choice = self.random.choice
+        for line in ("abp", "nibp"):
+            systolic, diastolic = f"{line}_sys", f"{line}_dia"
+            if {systolic, diastolic} <= values.keys():
+                values[systolic] = choice((16, 16, 16, 12, 10, 34.99, 35, 2, 1.99))
+                values[diastolic] = choice((values[systolic] - 2, 10, 1.9, -0.5))
+                if f"{line}_mean" in values:
+                    values[f"{line}_mean"] = choice((12, 11, 13))
+        if "etco2" in values:
+            values["etco2"] = choice((5, 5, 5, 2, 1.99, 7.99, 8))
+
+    def say_why(self, source: Source, message: dict[str, Any]) -> None:
+        """A spell in which the device says why a value is missing."""
+        if self.wall >= source.word_until and self.random.random() < 0.06:
+            source.word = self.random.choice((*WORDS, *OTHER_WORDS))
+            source.word_about = self.random.choice(source.signals)
+            rounds = self.random.choice((1, 2, 5, 9, 12, 20, 40))
+            source.word_until = self.wall + round(rounds * self.step_s * 1000)
+        if self.wall >= source.word_until:
+            return
+        if self.random.random() < 0.04:
+            source.word = self.random.choice(WORDS)
+        if self.random.random() < 0.97:
+            message["values"].pop(source.word_about, None)
+        if self.random.random() < 0.97:
+            about = {source.word_about: source.word}
+            message["status"] = message.get("status", {}) | about
 
     def values(self, source: Source) -> dict[str, Any]:
         """Its signals, except those that are silent."""
@@ -268,7 +526,7 @@ class Nasty:
         """One value in the manner in which the signal behaves for a while."""
         if signal not in source.regimes or self.random.random() < 0.08:
             is_normal = self.is_calm and self.random.random() < 0.95
-            manner = "normal" if is_normal else self.random.choice(MANNERS)
+            manner = "normal" if is_normal else self.random.choice(self.manners)
             source.regimes[signal] = manner
         if self.chance():
             return self.nonsense(signal)
@@ -281,6 +539,9 @@ class Nasty:
             return self.random.choice((0, 0, 0.0))
         if signal == "abp_dia" and manner != "normal":  # a line that hardly beats
             return NORMAL["abp_sys"] - self.random.choice((14, 14.99, 15, 15.01, 16))
+        if manner == "nonsense":  # on and off
+            is_off = len(self.log) % 16 < self.random.choice((2, 8))
+            return self.nonsense(signal) if is_off else NORMAL[signal]
         if manner == "normal" or not limits:
             return NORMAL[signal]
         if manner == "flicker":
@@ -291,6 +552,14 @@ class Nasty:
     def value_about(self, row: Limit, manner: str) -> float:
         """One value close to a limit, at the edge of its deadband, or outside."""
         outwards = 1 if row.side == "above" else -1
+        if manner == "falling":  # by a tenth of the limit, about every ten messages
+            steps = len(self.log) % 120 // 10
+            at_edge = self.random.choice((0, 0, 0, 0.01, -0.01))
+            by = round(row.limit * (0.01 + 0.1 * steps) + at_edge, 2)
+            return round(row.limit + outwards * by, 2) if row.limit else 0
+        if manner == "flapping":
+            is_out = self.wall // 1000 % 12 < self.random.choice((6, 6, 6, 5))
+            manner = "outside" if is_out else "edge"
         if manner == "episode":
             manner = "outside" if len(self.log) % 60 < 40 else "edge"
         if manner == "near":
@@ -349,4 +618,12 @@ def _with_fewer_values(
             fewer = [*kept[:index], lighter, *kept[index + 1 :]]
             if differs(fewer):
                 kept = fewer
+        for name in ("status", "primary", "interval_s"):
+            if name in kept[index].message and record.kind == "vitals":
+                message = dict(kept[index].message)
+                del message[name]
+                lighter = replace(kept[index], message=message)
+                fewer = [*kept[:index], lighter, *kept[index + 1 :]]
+                if differs(fewer):
+                    kept = fewer
     return kept
