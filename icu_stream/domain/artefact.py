@@ -8,13 +8,10 @@ import math
 from typing import Any
 
 from icu_stream.contracts.signals import Signal
-from icu_stream.domain import condition
+from icu_stream.domain import condition, notes
 from icu_stream.domain.annunciation import Bedside
 from icu_stream.domain.limits import Rules, Verdict
 from icu_stream.domain.patient import Patient
-
-
-_LONGEST_TEXT = 24
 
 
 def is_valid(signal: Signal, value: Any) -> bool:
@@ -30,19 +27,6 @@ def is_valid(signal: Signal, value: Any) -> bool:
         return False
     # NaN compares as false.
     return bool(signal.low <= value <= signal.high)
-
-
-def fault_of(value: Any) -> str:
-    """What is wrong with an invalid value, as the end of a sentence."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        text = value if isinstance(value, str) else repr(value)
-        text = "".join(c for c in text if c.isprintable())
-        if len(text) > _LONGEST_TEXT:
-            text = text[: _LONGEST_TEXT - 1] + "…"
-        return f"'{text}' is not a number"
-    if not math.isfinite(value):
-        return f"{value} is not a number"
-    return f"{value:g} is outside what the instrument can show"
 
 
 def finite(value: Any) -> float | None:
@@ -62,7 +46,7 @@ def judge(bedside: Bedside, code: str, value: Any, time: int, *, valid: bool) ->
         time,
         value=finite(value),
         is_gap=False,
-        note="" if valid else fault_of(value),
+        note="" if valid else notes.reading(value),
     )
 
 

@@ -7,7 +7,7 @@ skew, while time passes, are a clock that has moved.
 """
 
 from icu_stream.contracts.vitals import Vitals
-from icu_stream.domain import annunciation
+from icu_stream.domain import annunciation, notes
 from icu_stream.domain.annunciation import Bedside
 from icu_stream.domain.limits import Rules
 from icu_stream.domain.patient import Device, Patient
@@ -65,10 +65,9 @@ def judge(bedside: Bedside, time: int) -> None:
     is_said = patient.is_holding("bed.clock_jump")
     if off and not is_said:
         device = off[0]
-        wrong_s = (device.odd_skew - device.skew) / 1000
-        name = f" ({device.name})" if device.name else ""
+        note = notes.clock(device.odd_skew - device.skew, device.name)
         row = bedside.rules.rows["bed.clock_jump"]
-        annunciation.begin(bedside, row, time, time, note=f"{wrong_s:+.0f} s{name}")
+        annunciation.begin(bedside, row, time, time, note=note)
     elif is_said and not off:
         annunciation.end(bedside, "bed.clock_jump", time)
 

@@ -52,7 +52,7 @@ def test_rule_6_a_temperature_in_fahrenheit_is_no_fever():
 
     assert bed.at(0, temp=98.6) == ["0 temp.invalid raised"]
     assert (
-        bed.last.text == "Temp 98.6 is outside what the instrument can show (14.2-47)"
+        bed.last.text == "Temp 98.6 reads as Fahrenheit (37.0 °C): set the device to °C"
     )
     assert bed.last.priority == "low"
     assert bed.last.value == 98.6
@@ -129,7 +129,7 @@ def test_rule_7_a_zero_without_a_pulse_is_asystole(second_source):
     told = bed.every_second(0, 4, hr=0, **second_source)
 
     assert told == ["4 hr.asystole raised"]
-    assert bed.last.text == "HR 0: no pulse, 0 /min for 4 s"
+    assert bed.last.text == "HR 0 /min: no pulse measured for 4 s"
 
 
 @pytest.mark.parametrize(("age", "is_fault"), [(5, True), (5.001, False)])
@@ -177,13 +177,20 @@ def test_rule_7_when_the_pulse_goes_too_it_is_asystole():
     assert "10 hr.asystole raised" in told
 
 
-def test_a_text_is_shown_short_and_printable():
-    assert (
-        artefact.fault_of("a\x00b\n" + "c" * 99)
-        == "'ab" + "c" * 21 + "…' is not a number"
-    )
-    assert artefact.fault_of([1]) == "'[1]' is not a number"
-    assert artefact.fault_of(math.nan) == "nan is not a number"
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("a\x00b\n" + "c" * 99, "'ab" + "c" * 21 + "…'"),
+        ([1], "'[1]'"),
+        (math.nan, "nan"),
+    ],
+)
+def test_what_is_no_number_is_shown_short_and_printable(value, shown):
+    bed = Bed()
+
+    bed.at(0, hr=value)
+
+    assert bed.last.text == f"HR {shown} is not a number"
 
 
 def test_a_number_that_no_json_can_carry_is_left_out_of_the_alert():

@@ -75,7 +75,7 @@ def test_the_sentences_of_an_episode():
         "escalated": "SpO₂ below 90 for 2 min, lowest 85, not acknowledged",
         "acknowledged": "SpO₂ below 90 for 2 min, lowest 85, acknowledged by nurse",
         "reminded": "SpO₂ below 90 for 5 min, lowest 84, acknowledged but not over",
-        "latched": "SpO₂ 95 %, was below 90 for 5 min",
+        "latched": "SpO₂ 95 %, was below 90 for 5 min, not acknowledged",
     }
 
 
@@ -176,7 +176,11 @@ def test_a_duration_is_said_in_one_unit(ms, text):
         ("temp", 38.25, None, "38.2"),
         ("hr", -0.2, None, "0"),
         ("hr", 120.4, 120, "120.4"),
-        ("spo2", 80 - 1e-12, 80, "80.000000"),
+        ("spo2", 80 - 1e-12, 80, "79.999999"),
+        ("hr", 120 + 1e-12, 120, "120.000001"),
+        ("spo2", 90.0, 90.4, "90"),
+        ("spo2", 90.3, 90.4, "90"),
+        ("spo2", 90.5, 90.5, "90.5"),
     ],
 )
 def test_a_value_is_never_rounded_over_its_limit(code, value, beyond, text):
@@ -184,8 +188,14 @@ def test_a_value_is_never_rounded_over_its_limit(code, value, beyond, text):
 
 
 def test_units_are_those_of_a_monitor():
-    assert explain.unit_of(BY_CODE["temp"], 38.2) == "38.2 °C"
-    assert explain.unit_of(BY_CODE["abp_sys"], 120) == "120 mmHg"
+    bed = Bed()
+
+    bed.at(0, temp=39.5, nibp_sys=180)
+
+    assert [a.text for a in bed.alerts] == [
+        "NIBP sys 180 mmHg, above 160",
+        "Temp 39.5 °C, above 39.0",
+    ]
 
 
 def test_an_alarm_that_a_person_ended_says_who():
