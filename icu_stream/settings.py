@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     profile: Annotated[
         str, Field(description="alarm profile: a name, or a path to a .toml")
     ] = "adult"
+    language: Annotated[
+        Literal["en", "de"], Field(description="of the alerts' texts; one a worker")
+    ] = "en"
     checkpoint_s: Annotated[
         float, Field(gt=0, le=60, description="seconds between checkpoints")
     ] = 1.0

@@ -240,7 +240,9 @@ def _sentence(moment: _Moment, by: str | None, reason: str) -> str:
     words, event = moment.words, moment.event
     parts = moment.phrase.tell(moment)
     who = None if by is None else _cut(by, _LONGEST_NAME)
-    if event is Event.ESCALATED:
+    if event is Event.PAUSED:
+        reason = ""  # the note has it: it is said again each minute
+    elif event is Event.ESCALATED:
         parts.append(words.escalated)
     elif event is Event.REMINDED:
         is_paused = reason == words.reasons[Reason.PAUSE_OVER]

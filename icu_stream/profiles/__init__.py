@@ -144,11 +144,12 @@ _SECTIONS = {
 }
 
 
-def load(name_or_path: str) -> Rules:
+def load(name_or_path: str, language: str = "en") -> Rules:
     """Read a profile.
 
     Args:
         name_or_path: The name of a profile that is shipped, or the path of a `.toml`.
+        language: Of the alerts' texts: one of `catalogue.LANGUAGES`.
 
     Raises:
         ConfigurationError: No such file, not TOML, a key that is unknown or missing, a
@@ -161,7 +162,7 @@ def load(name_or_path: str) -> Rules:
     except tomllib.TOMLDecodeError as error:
         msg = f"profile {file}: not TOML: {error}"
         raise ConfigurationError(msg) from error
-    return _Reader(file, document).rules()
+    return _Reader(file, document).rules(language)
 
 
 def _read(name_or_path: str) -> tuple[str, str]:
@@ -234,7 +235,7 @@ class _Reader:
 
     # --- the parts
 
-    def rules(self) -> Rules:
+    def rules(self, language: str) -> Rules:
         meta = self.section("meta", _Meta)
         silence = self.section("silence", _Silence)
         corroboration = self.section("corroboration", _Corroboration)
@@ -289,6 +290,7 @@ class _Reader:
             clock_intervals=clock.intervals,
             clock_steady_ms=_ms(clock.steady_s),
             clock_messages=clock.messages,
+            language=language,
         )
         for added in self.table("rule", _Added):
             rules = rules.with_rule(self.added(added, rules))

@@ -95,7 +95,7 @@ async def applied_log(settings: Settings) -> list[ConsumerRecord]:
 
 def outcome(settings: Settings, log: Iterable[ConsumerRecord]) -> Outcome:
     """Apply a log, partition by partition."""
-    rules = profiles.load(settings.profile)
+    rules = profiles.load(settings.profile, settings.language)
     by_partition: dict[int, list[ConsumerRecord]] = collections.defaultdict(list)
     for record in log:
         by_partition[record.partition].append(record)
