@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import msgspec
 
@@ -76,6 +76,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         escalate_ms: From `raised` to `escalated`, if not acknowledged; None = never.
         escalate_to: The priority it rises to.
         words: The condition as a person says it, for an added rule.
+        covered_by: Codes whose alarm stands for this one while it is stronger, where
+            signal and direction do not say it.
     """
 
     code: str
@@ -92,6 +94,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     escalate_ms: int | None = None
     escalate_to: Priority | None = None
     words: str = ""
+    covered_by: tuple[str, ...] = ()
 
 
 def verdict(row: Row, value: float) -> Verdict:
@@ -153,6 +156,24 @@ class Rule:
     decide: Callable[[View, Vitals, int], Verdict | None]
 
 
+class Advisory(NamedTuple):
+    """When a model's hint is given (`docs/alarms.md`, rule 33).
+
+    Attributes:
+        bound: The score, 0 to 1, from which a bucket counts as unusual.
+        buckets: So many in a row begin one.
+        budget: At most so many begin in 24 h.
+        clear_ms: It is over when the score was below half of the bound for so long.
+        is_shadow: Count them, raise none.
+    """
+
+    bound: float
+    buckets: int
+    budget: int
+    clear_ms: int
+    is_shadow: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """All that decides, from one profile. Made once, never changed.
@@ -177,6 +198,8 @@ class Rules:
         clock_intervals: Or by more than so many intervals.
         clock_steady_ms: How well suspicious skews must agree.
         clock_messages: How many of them are a jump.
+        advisory: When a model's hint is given.
+        news2: Rows of NEWS2's alarms, the strongest first.
         language: Of the alerts' texts: one of `catalogue.LANGUAGES`.
     """
 
@@ -198,6 +221,8 @@ class Rules:
     clock_intervals: float
     clock_steady_ms: int
     clock_messages: int
+    advisory: Advisory
+    news2: tuple[Row, ...] = ()
     added: tuple[Rule, ...] = ()
     language: str = "en"
     _bands: dict[frozenset[str], Bands] = field(

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import msgspec
 
@@ -20,12 +20,14 @@ from icu_stream.contracts.alerts import Kind, Priority
 from icu_stream.contracts.signals import BY_CODE, SIGNALS
 from icu_stream.domain.limits import (
     STRENGTH,
+    Advisory,
     Condition,
     Row,
     Rule,
     Rules,
     quiet_bands,
 )
+from icu_stream.domain.news2 import SINGLE as MOST_POINTS
 from icu_stream.errors import ConfigurationError
 
 
@@ -44,6 +46,8 @@ _BED_CODES = (
     "bed.pause",
 )
 _ECG_FAULT = "hr.ecg_fault"
+_SINGLE = "bed.news2_single"
+_UNUSUAL = "bed.unusual"
 _ANY_NO_DATA = "*.no_data"
 _ANY_INVALID = "*.invalid"
 
@@ -110,6 +114,26 @@ class _Limit(msgspec.Struct, forbid_unknown_fields=True):
     source: _Text
 
 
+class _News2(msgspec.Struct, forbid_unknown_fields=True):
+    code: Literal["bed.news2_single", "bed.news2_urgent", "bed.news2_emergency"]
+    points: Annotated[int, msgspec.Meta(ge=1, le=20)]
+    priority: Priority
+    delay_s: _Seconds
+    clear_s: _Seconds
+    source: _Text
+
+
+class _Advisory(msgspec.Struct, forbid_unknown_fields=True):
+    bound: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    buckets: Annotated[int, msgspec.Meta(ge=1, le=60)]
+    budget: Annotated[int, msgspec.Meta(ge=0, le=100)]
+    clear_s: _Seconds
+    # A model alone never raises a high alarm: CLINICAL.md, "Two lanes".
+    priority: Literal["low", "medium"]
+    shadow: bool
+    source: _Text
+
+
 class _Escalation(msgspec.Struct, forbid_unknown_fields=True):
     code: _Code
     after_s: _Some
@@ -139,6 +163,8 @@ _SECTIONS = {
     "clock",
     "technical",
     "limit",
+    "news2",
+    "advisory",
     "escalation",
     "rule",
 }
@@ -247,6 +273,10 @@ class _Reader:
         technical = self.technical()
         for code in _BED_CODES:
             rows[code] = self.technical_row(technical[code], code, None, len(rows))
+        news2 = self.news2(len(rows))
+        rows |= {row.code: row for row in news2}
+        advisory = self.section("advisory", _Advisory)
+        rows[_UNUSUAL] = _advisory_row(advisory, len(rows))
         for limit in limits:
             rows[limit.code] = _limit_row(limit, len(rows))
         rows[_ECG_FAULT] = self.technical_row(
@@ -290,11 +320,53 @@ class _Reader:
             clock_intervals=clock.intervals,
             clock_steady_ms=_ms(clock.steady_s),
             clock_messages=clock.messages,
+            advisory=Advisory(
+                bound=advisory.bound,
+                buckets=advisory.buckets,
+                budget=advisory.budget,
+                clear_ms=_ms(advisory.clear_s),
+                is_shadow=advisory.shadow,
+            ),
+            news2=news2,
             language=language,
         )
         for added in self.table("rule", _Added):
             rules = rules.with_rule(self.added(added, rules))
         return rules
+
+    def news2(self, rank: int) -> tuple[Row, ...]:
+        """Rows of NEWS2's alarms; a ward that wants none of them leaves them out."""
+        rows: list[Row] = []
+        for number, row in enumerate(self.table("news2", _News2)):
+            is_single = row.code == _SINGLE
+            if is_single and row.points > MOST_POINTS:
+                self.refuse("news2", row.code, f"no input has {row.points} points")
+            if rows and STRENGTH[row.priority] > STRENGTH[rows[-1].priority]:
+                reason = f"it is stronger than {rows[-1].code}: put it before"
+                self.refuse("news2", row.code, reason)
+            for other in rows:
+                limit = other.limit or 0
+                if not is_single and other.code != _SINGLE and row.points >= limit:
+                    reason = (
+                        f"{row.points} points are not reached before the {limit:g} of "
+                        f"{other.code}; swap them"
+                    )
+                    self.refuse("news2", row.code, reason)
+            rows.append(
+                Row(
+                    code=row.code,
+                    signal=None,
+                    kind=Kind.PHYSIOLOGICAL,
+                    priority=row.priority,
+                    rank=rank + number,
+                    source=row.source,
+                    delay_ms=_ms(row.delay_s),
+                    clear_ms=_ms(row.clear_s),
+                    limit=row.points,
+                    covered_by=tuple(other.code for other in rows),
+                )
+            )
+        return tuple(rows)
 
     def technical(self) -> dict[str, _Technical]:
         rows = {row.code: row for row in self.table("technical", _Technical)}
@@ -428,6 +500,19 @@ class _Reader:
 
 def _signal(row: _Limit | _Added) -> str:
     return row.code.partition(".")[0]
+
+
+def _advisory_row(advisory: _Advisory, rank: int) -> Row:
+    return Row(
+        code=_UNUSUAL,
+        signal=None,
+        kind=Kind.ADVISORY,
+        priority=Priority(advisory.priority),
+        rank=rank,
+        source=advisory.source,
+        clear_ms=_ms(advisory.clear_s),
+        limit=advisory.bound,
+    )
 
 
 def _edge(row: _Limit) -> str:

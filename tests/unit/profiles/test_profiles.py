@@ -275,6 +275,23 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path):
         ),
         ("messages = 3", "messages = 0", "section clock: .*messages"),
         ("longest_s = 120", "longest_s = 601", "section pause: .*longest_s"),
+        ('"bed.news2_single"', '"bed.news2_double"', "news2 bed.news2_double"),
+        ("points = 3", "points = 4", "news2 bed.news2_single: no input has 4"),
+        ("points = 5", "points = 7", "news2 bed.news2_urgent: 7 points are not"),
+        ("points = 7", "points = 0", "news2 bed.news2_emergency: .*points"),
+        (
+            'points = 7\npriority = "high"',
+            'points = 7\npriority = "low"',
+            "news2 bed.news2_urgent: it is stronger than bed.news2_emergency",
+        ),
+        ("bound = 0.75", "bound = 1.1", "section advisory: .*bound"),
+        ("buckets = 3", "buckets = 0", "section advisory: .*buckets"),
+        ("budget = 6", "budget = -1", "section advisory: .*budget"),
+        (
+            'priority = "low"\nshadow',
+            'priority = "high"\nshadow',
+            "section advisory: .*high",
+        ),
         ("longest_s = 120", "longest_s = 0.5", "section pause: .*longest_s"),
     ],
 )
@@ -283,6 +300,28 @@ def test_a_contradiction_names_file_row_and_reason(tmp_path, old, new, reason):
 
     assert text.startswith("profile mine.toml, ")
     assert re.search(reason, text), text
+
+
+def test_a_ward_that_wants_no_alarms_of_news2_leaves_them_out(tmp_path):
+    text = TEXT
+    while "[[news2]]" in text:
+        start = text.index("[[news2]]")
+        end = text.index("\n\n", start)
+        text = text[:start] + text[end:]
+    (tmp_path / "mine.toml").write_text(text, "utf-8")
+
+    rules = profiles.load(str(tmp_path / "mine.toml"))
+
+    assert rules.news2 == ()
+    assert "bed.unusual" in rules.rows
+
+
+def test_of_the_alarms_of_news2_a_stronger_one_stands_for_a_weaker_one():
+    assert [(row.code, row.limit, row.covered_by) for row in ADULT.news2] == [
+        ("bed.news2_emergency", 7, ()),
+        ("bed.news2_urgent", 5, ("bed.news2_emergency",)),
+        ("bed.news2_single", 3, ("bed.news2_emergency", "bed.news2_urgent")),
+    ]
 
 
 def test_a_section_that_is_missing_is_refused(tmp_path):
