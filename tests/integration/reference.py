@@ -198,7 +198,7 @@ HARD: dict[str, Hard] = {}
 ADULT = Profile(LIMITS, ESCALATES_S, HARD)
 PROFILES = {"adult": ADULT}
 
-IN_FORCE = {int(n) for n in os.environ.get("REFERENCE_RULES", "").split(",") if n}
+IN_FORCE = {int(n) for n in os.environ.get("REFERENCE_RULES", "26,28").split(",") if n}
 
 
 def in_force(rule: int) -> bool:
@@ -1368,10 +1368,12 @@ class Patient:
         if self.pause_until is not None:
             return False
         self.pause_until = time + round(seconds * SECOND)
-        alarm_id = f"{self.patient_id}:{PAUSE}:{time}"
-        alarm = Alarm(PAUSE, "technical", "low", time, None, alarm_id)
-        self.alarms[PAUSE] = alarm
-        self.last_onset[PAUSE] = time
+        onset = max(time, self.last_onset.get(PAUSE, time - 1) + 1)
+        alarm_id = f"{self.patient_id}:{PAUSE}:{onset}"
+        self.alarms[PAUSE] = alarm = Alarm(
+            PAUSE, "technical", "low", onset, None, alarm_id
+        )
+        self.last_onset[PAUSE] = onset
         self.say(alarm, "paused", time, by=command["by"])
         return True
 

@@ -2,6 +2,7 @@
 
 import json
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,6 +30,16 @@ def vitals(
         "values": values,
     }
     return Record(message, at(second if arrived is None else arrived))
+
+
+def says(record: Record, **fields: Any) -> Record:
+    """The same message, in which the device says more than values."""
+    return replace(record, message=record.message | fields)
+
+
+def status(second: float, *, device: str = "", **words: str) -> Record:
+    """A message without values: the device says why there are none."""
+    return says(vitals(second, device=device), status=words)
 
 
 def every_second(first: int, last: int, **values: Any) -> list[Record]:
@@ -245,6 +256,310 @@ CASES: dict[str, tuple[list[Record], list[str]]] = {
         [vitals(0, temp=40), command(1, "discharge"), tick(100)],
         ["0 temp.high raised", "1 temp.high cleared"],
     ),
+}
+
+
+CASES_BY_RULE: dict[int, dict[str, tuple[list[Record], list[str]]]] = {
+    22: {
+        "a mean that cannot be holds a medium alarm back for ten seconds": (
+            every_second(0, 14, abp_sys=80, abp_dia=70, abp_mean=70),
+            ["14 abp_sys.low raised"],
+        ),
+        "and a value that can be raises it at once": (
+            [
+                *every_second(0, 5, abp_sys=80, abp_dia=70, abp_mean=70),
+                vitals(6, abp_sys=80, abp_dia=60, abp_mean=70),
+            ],
+            ["6 abp_sys.low raised"],
+        ),
+        "a flat line holds no high alarm back": (
+            [
+                vitals(0, hr=80, spo2=97),
+                *every_second(
+                    1, 15, hr=80, spo2=97, abp_sys=39, abp_dia=38, abp_mean=38.5
+                ),
+            ],
+            [
+                "5 abp_mean.extreme_low raised",
+                "15 abp_sys.low raised",
+                "15 abp_mean.low raised",
+            ],
+        ),
+        "a flat line while the heart rate falls is the patient": (
+            [
+                vitals(0, hr=80),
+                *[vitals(s, hr=80 - 11 * s, abp_sys=80, abp_dia=76) for s in (1, 2)],
+                *[
+                    vitals(s, hr=58 - 11 * (s - 2), abp_sys=80, abp_dia=76)
+                    for s in (3,)
+                ],
+                *[
+                    vitals(s, hr=60 + 15 * (s % 2), abp_sys=80, abp_dia=76)
+                    for s in (4, 5)
+                ],
+            ],
+            ["5 abp_sys.low raised"],
+        ),
+        "a step holds back where it comes last": (
+            [
+                vitals(0, spo2=97),
+                *every_second(1, 15, spo2=85),
+                vitals(16, spo2=64.9),
+                vitals(17, spo2=85.5),
+                vitals(18, spo2=85.5),
+            ],
+            # 16: 20.1 % less than the value before, and so is 17; desaturation is high.
+            ["16 spo2.desat raised", "18 spo2.low raised"],
+        ),
+        "a cuff on the same arm": (
+            [
+                says(record, status={"nibp_sys": "measuring"})
+                for record in every_second(0, 25, spo2=85)
+            ],
+            ["25 spo2.low raised"],
+        ),
+        "a pulse of a sensor that is off does not hide an asystole": (
+            [
+                says(record, status={"pulse": "sensor_off"})
+                for record in every_second(0, 4, hr=0, pulse=80)
+            ],
+            ["4 hr.asystole raised"],
+        ),
+    },
+    23: {
+        "pressures in kilopascal": (
+            [
+                vitals(0, hr=80, spo2=97, abp_sys=16, abp_dia=10, abp_mean=12),
+                *every_second(1, 6, hr=80, spo2=97, abp_sys=120, abp_dia=70),
+            ],
+            ["0 abp_sys.unit raised", "6 abp_sys.unit cleared"],
+        ),
+        "a pressure so low while no oximeter reads is the patient's": (
+            [vitals(0, hr=80, spo2=84, nibp_sys=30, nibp_dia=20)],
+            ["0 nibp_sys.low raised"],
+        ),
+        "carbon dioxide in kilopascal is held back": (
+            every_second(0, 24, spo2=97, etco2=5),
+            ["0 etco2.unit raised", "24 etco2.low raised"],
+        ),
+    },
+    24: {
+        "leads off, and on again": (
+            [vitals(0, hr=80), status(1, hr="lead_off"), vitals(2, hr=80)],
+            ["1 hr.lead_off raised", "2 hr.lead_off cleared"],
+        ),
+        "a signal that nobody has had is not missed": ([status(1, hr="lead_off")], []),
+        "whatever the device says, a bed that is silent is told": (
+            [vitals(0, hr=80), *[status(s, hr="lead_off") for s in range(1, 12)]],
+            ["1 hr.lead_off raised", "10 bed.no_data raised"],
+        ),
+        "while it stands, the signal's silence is not told too": (
+            [
+                vitals(0, hr=80, spo2=97),
+                *[
+                    says(record, status={"hr": "lead_off"})
+                    for record in every_second(1, 20, spo2=97)
+                ],
+            ],
+            ["1 hr.lead_off raised"],
+        ),
+        "searching for ten seconds": (
+            [
+                vitals(0, rr=16, spo2=97),
+                *[
+                    says(record, status={"rr": "searching"})
+                    for record in every_second(1, 11, spo2=97)
+                ],
+            ],
+            ["11 rr.searching raised"],
+        ),
+        "another word takes its place": (
+            [vitals(0, hr=80), status(1, hr="lead_off"), status(2, hr="disconnected")],
+            [
+                "1 hr.lead_off raised",
+                "2 hr.lead_off cleared",
+                "2 hr.disconnected raised",
+            ],
+        ),
+    },
+    25: {
+        "two devices for one signal": (
+            [vitals(s / 2, device="ab"[s % 2], spo2=97) for s in range(22)],
+            ["10.5 bed.two_devices raised"],
+        ),
+        "the worst of them is what counts": (
+            [vitals(s / 2, device="ab"[s % 2], spo2=(97, 70)[s % 2]) for s in range(4)],
+            ["0.5 spo2.desat raised"],
+        ),
+        "who is declared primary is believed alone": (
+            [
+                says(
+                    vitals(s / 2, device="ab"[s % 2], spo2=(97, 70)[s % 2]),
+                    primary=s % 2 == 0,
+                )
+                for s in range(30)
+            ],
+            [],
+        ),
+        "a primary that charts by the hour hides no monitor": (
+            [
+                says(vitals(0, device="a", hr=80), primary=True, interval_s=3600),
+                *[vitals(s, device="b", hr=0) for s in range(1, 17)],
+            ],
+            # From 10 on the chart is as old as a monitor's silence.
+            ["14 hr.asystole raised", "15 hr.extreme_low raised", "16 hr.low raised"],
+        ),
+        "the other ECG is a second source": (
+            [vitals(s / 2, device="ab"[s % 2], hr=(80, 0)[s % 2]) for s in range(18)],
+            [],
+        ),
+        "a faster clock that is taken away stops no delay": (
+            [
+                vitals(9, device="b", arrived=0, hr=80),
+                *[vitals(s + 0.5, device="a", hr=0) for s in range(11)],
+            ],
+            # The zeros count from 9 s on, at first beside the other's last pulse.
+            ["13 hr.ecg_fault raised", "19 hr.asystole raised"],
+        ),
+    },
+    26: {
+        "worse by a fifth of the limit sounds through an acknowledgement": (
+            [
+                vitals(0, temp=34.9),
+                acknowledge(1, "temp.low", 0),
+                vitals(2, temp=27.91),
+                vitals(3, temp=27.9),
+                vitals(4, temp=27.9),
+                vitals(5, temp=20.9),
+            ],
+            [
+                "0 temp.low raised",
+                "1 temp.low acknowledged",
+                "3 temp.low worsened",
+                "5 temp.low worsened",
+            ],
+        ),
+        "and its escalation counts anew": (
+            [
+                *every_second(0, 15, spo2=89.5),
+                acknowledge(15.5, "spo2.low", 0),
+                vitals(16, spo2=80),
+                vitals(17, spo2=71.5),
+                *every_second(18, 130, spo2=71.5),
+                *every_second(131, 138, spo2=71.5),
+            ],
+            [
+                "15 spo2.low raised",
+                "15.5 spo2.low acknowledged",
+                "17 spo2.desat raised",
+                "17 spo2.low worsened",
+                "77 spo2.low standing",
+                "77 spo2.desat standing",
+                "137 spo2.low escalated",
+                "137 spo2.desat standing",
+            ],
+        ),
+    },
+    27: {
+        "a fourth time within a minute, and it must be inside for a minute": (
+            [
+                *[vitals(s, nibp_sys=80 if s % 2 == 0 else 120) for s in range(8)],
+                *every_second(8, 66, nibp_sys=120),
+                vitals(67, nibp_sys=120),
+            ],
+            [
+                "0 nibp_sys.low raised",
+                "1 nibp_sys.low cleared",
+                "2 nibp_sys.low raised",
+                "3 nibp_sys.low cleared",
+                "4 nibp_sys.low raised",
+                "5 nibp_sys.low cleared",
+                "6 nibp_sys.low raised",
+                "66 nibp_sys.low standing",
+                "67 nibp_sys.low cleared",
+            ],
+        ),
+        "nonsense that comes and goes": (
+            [
+                *[vitals(s, fio2=0.4 if s % 7 == 0 else 40) for s in range(22)],
+                *every_second(22, 82, fio2=40),
+            ],
+            [
+                "0 fio2.invalid raised",
+                "6 fio2.invalid cleared",
+                "7 fio2.invalid raised",
+                "13 fio2.invalid cleared",
+                "14 fio2.invalid raised",
+                "20 fio2.invalid cleared",
+                "21 fio2.invalid raised",
+                "81 fio2.invalid standing",
+                "82 fio2.invalid cleared",
+            ],
+        ),
+    },
+    28: {
+        "a pause ends by itself, and what stands sounds again": (
+            [
+                vitals(0, nibp_sys=80),
+                command(1, "pause", seconds=30, reason="washing"),
+                vitals(2, temp=40, nibp_sys=80, spo2=70),
+                *every_second(3, 31, nibp_sys=80, temp=40, spo2=70),
+            ],
+            [
+                "0 nibp_sys.low raised",
+                "1 bed.pause paused",
+                "2 spo2.desat raised",
+                "2 temp.high raised",
+                "17 spo2.low raised",
+                "31 bed.pause resumed",
+                "31 nibp_sys.low reminded",
+                "31 spo2.desat reminded",
+                "31 temp.high reminded",
+                "31 spo2.low reminded",
+            ],
+        ),
+        "a pause without a reason, for too long, or twice is none": (
+            [
+                vitals(0, spo2=97),
+                command(1, "pause"),
+                command(2, "pause", seconds=121, reason="why"),
+                command(3, "pause", reason="why"),
+                command(4, "pause", reason="why"),
+                command(5, "resume"),
+                command(6, "resume"),
+            ],
+            ["3 bed.pause paused", "5 bed.pause resumed"],
+        ),
+    },
+    29: {
+        "a limit of this patient alone, until it expires": (
+            [
+                vitals(0, nibp_sys=93),
+                command(
+                    1,
+                    "set_limits",
+                    limits=[{"code": "nibp_sys.low", "limit": 95}],
+                    reason="why",
+                    expires=at(3),
+                ),
+                vitals(2, nibp_sys=93),
+                vitals(3, nibp_sys=93),
+            ],
+            ["2 nibp_sys.low raised", "3 nibp_sys.low cleared"],
+        ),
+    },
+    30: {
+        "a profile that nobody has is refused": (
+            [vitals(0, hr=80), command(1, "admit", profile="nobody's")],
+            [],
+        ),
+    },
+}
+CASES |= {
+    name: case
+    for rule, cases in CASES_BY_RULE.items()
+    if reference.in_force(rule)
+    for name, case in cases.items()
 }
 
 

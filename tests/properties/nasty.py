@@ -65,7 +65,7 @@ FAMILIES = (
     "stays",  # admissions, other profiles, feedback, charting
 )
 ENABLED = tuple(
-    name for name in os.environ.get("NASTY_FAMILIES", "").split(",") if name
+    name for name in os.environ.get("NASTY_FAMILIES", "worse,pauses").split(",") if name
 )
 LINE = ("abp_sys", "abp_dia", "abp_mean")
 LINES = (
