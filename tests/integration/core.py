@@ -52,6 +52,7 @@ def expected(
     outcome.open = {
         f"{patient_id}:{code}:{alarm.onset}": str(alarm.state)
         for code, alarm in state.alarms.items()
+        if code not in reference.NOT_JUDGED
     }
     return outcome, alerts
 
@@ -75,7 +76,7 @@ def _alerts(said: Said) -> list[bytes]:
     return [
         msgspec.json.encode(message)
         for message in said
-        if isinstance(message, Alert) and message.kind != "advisory"
+        if isinstance(message, Alert) and message.code not in reference.NOT_JUDGED
     ]
 
 

@@ -154,7 +154,6 @@ OFF = ("lead_off", "sensor_off", "disconnected", "searching")
 SEARCHING_S = 10
 
 TWO_DEVICES_S = 10
-TWO_DEVICES_CLEAR_S = 0
 WORSE = 0.2  # of the limit
 CHATTERING = 4  # times within a minute
 CHATTERING_S = 60
@@ -170,6 +169,11 @@ CHARTED = {"gcs": (3, 15), "lactate": (0.1, 40), "fio2": (21, 100)}
 
 
 PAUSE = "bed.pause"
+
+# Rules 32 and 33: scores and hints.
+NOT_JUDGED = frozenset(
+    {"bed.news2_single", "bed.news2_urgent", "bed.news2_emergency", "bed.unusual"}
+)
 
 
 class Hard(NamedTuple):
@@ -1044,23 +1048,16 @@ class Patient:
         is_quiet = not times or time >= max(times) + TWO_DEVICES_S * SECOND
         self.shared.append(Shared(time, is_shared, not is_shared and is_quiet))
         if self.is_active(code):
-            row = self.shared_row("inside", broken_by="violated")
-            if row and time >= row[0].time + TWO_DEVICES_CLEAR_S * SECOND:
+            if self.shared[-1].inside:
                 self.over(code, time)
             return
-        row = self.shared_row("violated", broken_by="inside")
-        if is_shared and time >= row[0].time + TWO_DEVICES_S * SECOND:
-            self.raise_(code, "technical", "medium", row[0].time, time)
-
-    def shared_row(self, condition: str, *, broken_by: str) -> list[Shared]:
-        """The messages of a condition since one of its contrary."""
-        row: list[Shared] = []
+        onset = time
         for message in reversed(self.shared):
-            if getattr(message, broken_by):
+            if message.inside:
                 break
-            if getattr(message, condition):
-                row.insert(0, message)
-        return row
+            onset = message.time if message.violated else onset
+        if is_shared and time >= onset + TWO_DEVICES_S * SECOND:
+            self.raise_(code, "technical", "medium", onset, time)
 
     def rule_25_values(self, signal: str, sample: Sample) -> list[float]:
         """The values against which the limits are held: those of all sources."""
@@ -1682,7 +1679,7 @@ def compare(
         alerts: Values of the alerts topic, oldest first. A message that is there
             twice is right when it is the same byte for byte.
         not_judged: Codes to leave out: `bed.monitoring_fault` where a rule is made to
-            fail. Advisories are always left out.
+            fail. Those of `NOT_JUDGED` are always left out.
 
     Returns:
         One sentence for each difference; empty when all is right.
@@ -1709,7 +1706,7 @@ def _once(
     differences = []
     for value in alerts:
         alert = json.loads(value)
-        if alert["kind"] == "advisory" or alert["code"] in not_judged:
+        if alert["code"] in NOT_JUDGED or alert["code"] in not_judged:
             continue
         key = key_of(alert)
         if key not in first:
