@@ -36,6 +36,8 @@ _MOST_DIGITS = 6
 _MMHG_A_KPA = 1000 / 133.3224
 # Ours: what is left beside the longest sentence that names a person.
 _LONGEST_NAME = 32
+# Ours: two of them, and what is said of them, fit.
+_LONGEST_DEVICE = 12
 # Ours: a reason of which less can be shown says nothing.
 _SHORTEST_REASON = 12
 _NEWS2_FROM = {
@@ -397,9 +399,13 @@ def _tell_ecg_fault(moment: _Moment) -> list[str]:
 
 
 def _tell_status(moment: _Moment) -> list[str]:
+    words, phrase = moment.words, moment.phrase
     end = "over" if moment.is_over else "on"
-    text: str = getattr(moment.words, f"{moment.phrase.condition}_{end}")
-    return [text.format(signal=moment.phrase.name, duration=moment.lasted)]
+    text: str = getattr(words, f"{phrase.condition}_{end}")
+    parts = [text.format(signal=phrase.name, duration=moment.lasted)]
+    if not moment.is_over and moment.lasted_ms:
+        parts.append(words.lasting.format(duration=moment.lasted))
+    return parts
 
 
 def _tell_unit(moment: _Moment) -> list[str]:
@@ -462,12 +468,14 @@ def _tell_two_devices(moment: _Moment) -> list[str]:
         return [words.two_devices_over.format(duration=moment.lasted)]
     code, devices = notes.read_devices(moment.alarm.note)
     name = words.signals.get(code)
-    lasting = words.lasting_apart.format(duration=moment.lasted)
-    if name is None:
-        return [words.two_devices_unnamed, lasting]
-    longest = 14  # two of them leave room for the rest of the sentence
-    named = ", ".join(_cut(device or "?", longest) for device in devices)
-    return [words.two_devices_on.format(signal=name, devices=named), lasting]
+    head = words.two_devices_unnamed
+    if name is not None:
+        head = words.two_devices_on.format(signal=name)
+    parts = [head, words.lasting.format(duration=moment.lasted)]
+    if devices:
+        named = ", ".join(_cut(device, _LONGEST_DEVICE) for device in devices)
+        parts.append(words.two_devices_named.format(devices=named))
+    return [*parts, words.two_devices_rule]
 
 
 def _tell_fault(moment: _Moment) -> list[str]:

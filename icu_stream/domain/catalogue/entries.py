@@ -41,7 +41,8 @@ class Catalogue:
         other_on: An alarm that the catalogue does not know.
         bed_no_data_on: All signals are silent.
         clock_on: A device's clock has jumped.
-        two_devices_on: Two devices measure the same signal; `_unnamed`: not known which.
+        two_devices_on: Two devices measure the same signal; `_unnamed`: not known which
+            signal; `_named`: the devices; `_rule`: what is done about it.
         fault_on: Monitoring itself failed.
         news2: The score, when all inputs are known; `news2_least`: when some are not.
         news2_single: Which threshold; so `news2_urgent`, `news2_emergency`.
@@ -122,6 +123,8 @@ class Catalogue:
     clock_over: str
     two_devices_on: str
     two_devices_unnamed: str
+    two_devices_named: str
+    two_devices_rule: str
     two_devices_over: str
     fault_on: str
     fault_over: str
