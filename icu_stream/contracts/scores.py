@@ -3,18 +3,20 @@
 import msgspec
 
 
-class ScoreInput(msgspec.Struct, frozen=True, kw_only=True):
+class ScoreInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One input of a score.
 
     Attributes:
         value: What it was: a number, a letter (ACVPU) or yes and no (oxygen).
         points: What it scored.
         age_s: How old it was, seconds.
+        by: Who charted it; null where it was measured.
     """
 
     value: float | str | bool
     points: int
     age_s: float
+    by: str | None = None
 
 
 class News2(msgspec.Struct, frozen=True, kw_only=True):

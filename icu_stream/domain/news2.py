@@ -77,10 +77,12 @@ class Reading(NamedTuple):
     Attributes:
         value: In the unit of the chart; a letter for ACVPU, yes or no for oxygen.
         age_s: How old it is, seconds.
+        by: Who charted it; None where it was measured.
     """
 
     value: float | str | bool
     age_s: float = 0.0
+    by: str | None = None
 
 
 def charted(value: float, digits: int = 0) -> float:
@@ -342,7 +344,7 @@ def news2(inputs: Mapping[str, Reading | None], *, spo2_scale: int = 1) -> News2
         reading = inputs.get(name)
         if reading is None:
             continue
-        value, age_s = reading
+        value, age_s, by = reading
         points: int | None
         if name == "spo2" and spo2_scale == 2:
             points = spo2_scale_2_points(
@@ -353,7 +355,7 @@ def news2(inputs: Mapping[str, Reading | None], *, spo2_scale: int = 1) -> News2
             points = _POINTS[name](value)
         if points is not None:
             scored[name] = ScoreInput(
-                value=_as_charted(name, value), points=points, age_s=age_s
+                value=_as_charted(name, value), points=points, age_s=age_s, by=by
             )
     if not scored:
         return None

@@ -27,7 +27,7 @@ EXPLANATION = Explanation(
     versions={"profile": "adult 1"},
 )
 LIMIT = LimitChange(code="spo2.low", limit=86.0, delay_s=20.0)
-SCORE_INPUT = ScoreInput(value=16.0, points=0, age_s=1.2)
+SCORE_INPUT = ScoreInput(value="A", points=0, age_s=1.2, by="nurse.k")
 NEWS2 = News2(
     total=3, band="low", completeness=6, inputs={"rr": SCORE_INPUT}, spo2_scale=2
 )
