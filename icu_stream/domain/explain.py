@@ -491,11 +491,11 @@ def _tell_fault(moment: _Moment) -> list[str]:
 
 def _tell_news2(moment: _Moment) -> list[str]:
     alarm, words, code = moment.alarm, moment.words, moment.row.code
-    if alarm.value is None:
-        return _tell_other(moment)
     known, points = notes.read_news2(alarm.note)
-    total = f"{alarm.value:.0f}"
-    if known < _NEWS2_INPUTS:
+    total = "" if alarm.value is None else f"{alarm.value:.0f}"
+    if not total:
+        score = words.news2_unknown
+    elif known < _NEWS2_INPUTS:
         score = words.news2_least.format(total=total, known=known)
     else:
         score = words.news2.format(total=total)

@@ -44,7 +44,8 @@ class Catalogue:
         two_devices_on: Two devices measure the same signal; `_unnamed`: not known which
             signal; `_named`: the devices; `_rule`: what is done about it.
         fault_on: Monitoring itself failed.
-        news2: The score, when all inputs are known; `news2_least`: when some are not.
+        news2: The score, when all inputs are known; `news2_least`: when some are not;
+            `news2_unknown`: when none is.
         news2_single: Which threshold; so `news2_urgent`, `news2_emergency`.
         news2_first: The input with the most points; `news2_next`: each further one.
         unusual_on: A model's hint.
@@ -130,6 +131,7 @@ class Catalogue:
     fault_over: str
     news2: str
     news2_least: str
+    news2_unknown: str
     news2_single: str
     news2_urgent: str
     news2_emergency: str

@@ -59,7 +59,7 @@ def technical(code: str, signal: str | None, kind: Kind = Kind.TECHNICAL) -> Row
         priority=Priority.MEDIUM,
         rank=0,
         source="ours",
-        delay_ms=_DUE_S.get(code, 0) * 1000,
+        delay_ms=_DUE_S.get(code, 10 if code.endswith(".searching") else 0) * 1000,
     )
 
 
@@ -221,7 +221,8 @@ def measurement() -> Iterator[Case]:
     yield Case("raised", "hr.ecg_fault", seconds=4, fields={"value": 0.0})
     yield Case("over", "hr.ecg_fault", *over, fields={"value": 80.0})
     for status in STATUSES:
-        yield Case("raised", f"hr.{status}")
+        seconds = 10 if status == "searching" else 0
+        yield Case("raised", f"hr.{status}", seconds=seconds)
         yield Case("stands", f"spo2.{status}", Event.STANDING, seconds=60)
         yield Case("over", f"spo2.{status}", *over)
     yield Case("raised", "abp_sys.unit", fields={"value": 15.8})
@@ -260,6 +261,7 @@ def hints() -> Iterator[Case]:
     for code in ("bed.news2_single", "bed.news2_urgent"):
         yield Case("raised", code, seconds=60, fields=whole)
         yield Case("over", code, *over, fields=whole | {"value": 2.0})
+    yield Case("over, no input known", code, *over, fields=whole | {"value": None})
     yield Case("raised", "bed.news2_emergency", seconds=60, fields=part)
     yield Case("over", "bed.news2_emergency", *over, fields=part | {"value": 3.0})
     unusual = {"value": 0.93, "note": notes.shares({"rr": 0.6, "hr": 0.4})}
