@@ -9,6 +9,9 @@ import statistics
 from typing import Any
 
 import msgspec
+import pytest
+
+from aiokafka import TopicPartition
 
 from icu_stream import bus
 from icu_stream.contracts import topics
@@ -22,17 +25,16 @@ from tests.worker import Worker
 PATIENTS = 40
 SECONDS = 600
 SESSION_S = 6.0
+PRIORITIES = ("high", "medium", "low")
 
 
 async def recounted(settings: Settings) -> dict[str, Any]:
     """The burden by another way: all alerts of the topic at once, each once."""
     name = settings.topic_prefix + topics.ALERTS.name
     alerts: dict[tuple[str, int], dict[str, Any]] = {}
-    repeats = 0
     for record in await replica.read(settings, name):
         row = json.loads(record.value)
         if row["event"] != "standing":
-            repeats += (row["alert_id"], row["transition"]) in alerts
             alerts[row["alert_id"], row["transition"]] = row
     rows = sorted(alerts.values(), key=lambda row: row["time"])
     raised = [row for row in rows if row["event"] == "raised"]
@@ -61,17 +63,29 @@ async def recounted(settings: Settings) -> dict[str, Any]:
             for before, now in zip([False, *third], third, strict=False)
         )
     moments = [row["time"] for row in sounds]
+    spent = sorted(answers.values())
+    pairs_by_count = collections.Counter((row["bed"], row["code"]) for row in raised)
+    by_priority = [
+        {p: sum(row["priority"] == p for row in some) for p in PRIORITIES}
+        for some in (raised, sounds)
+    ]
     return {
-        "alarms": collections.Counter(row["priority"] for row in raised),
-        "annunciations": collections.Counter(row["priority"] for row in sounds),
+        "alarms": by_priority[0],
+        "annunciations": by_priority[1],
         "worst_10_min": max(
             sum(m - 600_000 < other <= m for other in moments) for m in moments
         ),
         "chattering": chattering,
-        "answers": sorted(answers.values()),
-        "top": collections.Counter((r["bed"], r["code"]) for r in raised),
-        "marks": marks,
-        "repeats": repeats,
+        "answers": len(spent),
+        "median_s": statistics.median_low(spent) / 1000 if spent else None,
+        "top": [
+            (bed, code, count)
+            for (bed, code), count in sorted(
+                pairs_by_count.items(), key=lambda item: (-item[1], item[0])
+            )[:10]
+        ],
+        "marked": len(marks),
+        "actionable": sum(marks.values()),
     }
 
 
@@ -82,33 +96,33 @@ def asked(worker: Worker, query: str = "?hours=168") -> dict[str, Any]:
     return answer
 
 
+def brief(whole: dict[str, Any]) -> dict[str, Any]:
+    """Of an answer, what `recounted` says, too."""
+    top = [(row["bed"], row["code"], row["alarms"]) for row in whole["top"]]
+    return {
+        "alarms": whole["alarms"],
+        "annunciations": whole["annunciations"],
+        "worst_10_min": whole["worst_10_min"],
+        "chattering": whole["chattering"],
+        "answers": whole["acknowledged"]["count"],
+        "median_s": whole["acknowledged"]["median_s"],
+        "top": top,
+        "marked": whole["feedback"]["marked"],
+        "actionable": whole["feedback"]["actionable"],
+    }
+
+
 async def assert_recounted(worker: Worker) -> None:
-    """Wait until everything was read, and compare."""
-    wanted = await recounted(worker.settings)
-    async with asyncio.timeout(60):
-        while True:
-            whole = asked(worker)["all"]
-            if (
-                sum(whole["alarms"].values()) == wanted["alarms"].total()
-                and whole["annunciations"] == wanted["annunciations"]
-                and whole["feedback"]["marked"] == len(wanted["marks"])
-                and whole["acknowledged"]["count"] == len(wanted["answers"])
-            ):
-                break
-            assert sum(whole["alarms"].values()) <= wanted["alarms"].total()
-            await asyncio.sleep(0.2)
-    assert whole["alarms"] == wanted["alarms"]
-    assert whole["worst_10_min"] == wanted["worst_10_min"]
-    assert whole["chattering"] == wanted["chattering"]
-    assert whole["feedback"]["actionable"] == sum(wanted["marks"].values())
-    answers = wanted["answers"]
-    assert whole["acknowledged"]["median_s"] == statistics.median_low(answers) / 1000
-    assert [(row["bed"], row["code"], row["alarms"]) for row in whole["top"]] == [
-        (bed, code, count)
-        for (bed, code), count in sorted(
-            wanted["top"].items(), key=lambda item: (-item[1], item[0])
-        )[:10]
-    ]
+    """Wait until everything was read: the clock may add an alert at any time."""
+    differ: dict[str, Any] = {}
+    for _ in range(100):
+        wanted = await recounted(worker.settings)
+        found = brief(asked(worker)["all"])
+        differ = {k: (v, found[k]) for k, v in wanted.items() if v != found[k]}
+        if not differ:
+            return
+        await asyncio.sleep(0.2)
+    pytest.fail(f"recount, /burden: {differ}")
 
 
 async def acknowledge_some(settings: Settings) -> None:
@@ -152,45 +166,48 @@ async def test_what_was_killed_counts_what_a_recount_of_the_topic_counts(kafka):
     worker = Worker(settings)
     await asyncio.to_thread(worker.start)
     try:
-        for part in range(3):
-            batch = [m for _ in range(SECONDS // 3) for m in next(ward)]
+        for part in range(2):
+            batch = [m for _ in range(SECONDS // 2) for m in next(ward)]
             await feed.send(settings, batch, marks=[(REPLAY, b"40")])
-            await asyncio.sleep(0.5 * part)
-            # Alerts said since the last checkpoint will be said again.
+            await asyncio.sleep(0.4 + 0.4 * part)
+            # In the middle: what was said since the last checkpoint is said again.
             worker.kill()
             await asyncio.to_thread(worker.start)
             await replica.wait_until_applied(settings)
             await acknowledge_some(settings)
-        await replica.wait_until_applied(settings)
-        worker.kill()
-        await asyncio.to_thread(worker.start)
 
         await assert_recounted(worker)
-        assert (await recounted(settings))["repeats"] > 0
-        units = asked(worker)["units"]
-        assert units.keys() == {"B-p"}
+        assert await repeats(settings) > 0
+        assert asked(worker)["units"].keys() == {"B-p"}
 
         # What an orderly stop saved is there without reading a record again.
         assert await asyncio.to_thread(worker.stop) == 0
-        end = await committed(settings)
+        name = settings.topic_prefix + topics.ALERTS.name
+        count = len(await replica.read(settings, name))
+        assert count * 0.9 < await committed(settings) <= count
         await asyncio.to_thread(worker.start)
         await assert_recounted(worker)
-        name = settings.topic_prefix + topics.ALERTS.name
-        assert sum(end.values()) >= len(await replica.read(settings, name)) - PATIENTS
         assert worker.metric("icu_notes_failed_total") == 0
     finally:
         worker.kill()
 
 
-async def committed(settings: Settings) -> dict[int, int]:
+async def repeats(settings: Settings) -> int:
+    """How many alerts were said more than once."""
+    name = settings.topic_prefix + topics.ALERTS.name
+    rows = await replica.read(settings, name)
+    ids = {dict(row.headers)["ce_id"] for row in rows}
+    return len(rows) - len(ids)
+
+
+async def committed(settings: Settings) -> int:
+    """How many records of the alerts topic the worker has saved the burden of."""
     name = settings.topic_prefix + topics.ALERTS.name
     consumer = bus.consumer(settings, group_id=settings.app_id)
     await consumer.start()
     try:
-        return {
-            n: await consumer.committed(bus.aiokafka.TopicPartition(name, n)) or 0
-            for n in range(settings.partitions)
-        }
+        tps = [TopicPartition(name, n) for n in range(settings.partitions)]
+        return sum([await consumer.committed(tp) or 0 for tp in tps])
     finally:
         await consumer.stop()
 
