@@ -29,12 +29,21 @@ class Row(NamedTuple):
         cells: As a person reads it, in the order of the profiles.
         numbers: The same as numbers; None where there is none.
         is_part: It is a part of the row above it.
+        is_harm: More of it is worse for patients, and not just for nerves.
     """
 
     name: str
     cells: list[str]
     numbers: list[float | None]
     is_part: bool = False
+    is_harm: bool = False
+
+    def is_worse(self, place: int) -> bool:
+        """Does a profile do more harm than the first?"""
+        before, after = self.numbers[0], self.numbers[place]
+        return (
+            self.is_harm and before is not None and after is not None and after > before
+        )
 
 
 def key_rows(result: Result) -> list[Row]:
@@ -42,7 +51,7 @@ def key_rows(result: Result) -> list[Row]:
     days = result.seen.days
     tallies = [profile.tally for profile in result.profiles]
 
-    def rate(name: str, counts: Sequence[int], *, part: bool = False) -> Row:
+    def rate(name: str, counts: Sequence[float], *, part: bool = False) -> Row:
         numbers = [per_day(count, days) for count in counts]
         return Row(name, [number(n) for n in numbers], [*numbers], part)
 
@@ -57,12 +66,12 @@ def key_rows(result: Result) -> list[Row]:
         for kind in Kind
         if any(of_kind(t, kind) for t in tallies)
     ]
-    for name, what in (("any", "minutes in alarm"), ("high", "minutes in high alarm")):
+    for name in ("any", "high", *Kind):
         minutes = [t.holding_ms.get(name, 0) / MINUTE_MS for t in tallies]
-        numbers = [per_day(m, days) for m in minutes]
-        rows.append(
-            Row(f"{what} a patient-day", [number(n) for n in numbers], [*numbers])
-        )
+        if name == "any":
+            rows.append(rate("minutes in alarm a patient-day", minutes))
+        elif any(minutes):
+            rows.append(rate(f"in {name} alarm", minutes, part=True))
     return rows + list(_judged_rows(result, [t.judged for t in tallies]))
 
 
@@ -81,7 +90,9 @@ def _judged_rows(result: Result, judged: Sequence[Judged | None]) -> Iterator[Ro
         if name == "events alarmed late" and not any(sums):
             continue
         cells = [f"{n} of {total}" for n, total in zip(sums, totals, strict=True)]
-        yield Row(name, cells, [float(n) for n in sums])
+        yield Row(
+            name, cells, [float(n) for n in sums], is_harm=name != "events caught"
+        )
     if result.knowledge is not Knowledge.STAYS:
         for what in kinds:
             if any(lead < 0 for one in known for lead in one.lead_ms.get(what, ())):
@@ -137,6 +148,12 @@ def codes(result: Result) -> list[str]:
             count = sum(tally.annunciations.values()) + sum(tally.alarms.values())
             most[code] = max(most.get(code, 0), count)
     return sorted(most, key=lambda code: (-most[code], code))
+
+
+def is_same(result: Result, code: str) -> bool:
+    """Did every profile alarm this code alike?"""
+    tallies = [profile.tally.codes.get(code) for profile in result.profiles]
+    return all(tally == tallies[0] for tally in tallies)
 
 
 def code_tally(profile: ProfileResult, code: str) -> CodeTally | None:
@@ -277,7 +294,7 @@ def _about_truth(result: Result) -> Iterator[str]:
     elif result.knowledge is Knowledge.TRUTH:
         yield (
             f"Known is what was simulated ({result.outcomes}): which alarms each story must bring by the adult profile's delays, and which it may. "
-            "An alarm outside of every story of its bed is not judged."
+            "An alarm outside of every story of its bed is not judged. Stories are far more frequent than in life, and so are their alarms."
         )
     else:
         ill, well = known.patients.get("with", 0), known.patients.get("without", 0)

@@ -16,10 +16,12 @@ from icu_stream.evaluation.findings import PRIORITIES, number, per_day
 from icu_stream.evaluation.outcomes import Knowledge
 from icu_stream.evaluation.strips import Change, Strip
 from icu_stream.evaluation.svg import Line, Shown
+from icu_stream.evaluation.tally import Judged
 
 
-# Codes in the table (ours); the rest is in the JSON.
+# Codes in the table, rows of the drawing of leads (ours); all of it is in the JSON.
 _MOST_CODES = 20
+_MOST_LEADS = 24
 _STYLES = 4
 _CHANGES = {
     Change.GONE: "not alarmed under",
@@ -100,7 +102,8 @@ def _key_figures(result: Result) -> Iterator[str]:
             small = (
                 f"<br><small>{escape(told)}</small>" if told and not row.is_part else ""
             )
-            cells.append(f"<td>{escape(cell)}{small}</td>")
+            worse = ' class="worse"' if row.is_worse(place) else ""
+            cells.append(f"<td{worse}>{escape(cell)}{small}</td>")
         style = ' class="part"' if row.is_part else ""
         yield f"<tr{style}><td>{escape(row.name)}</td>{''.join(cells)}</tr>"
     yield "</tbody></table></div>"
@@ -155,7 +158,8 @@ def _codes(result: Result) -> Iterator[str]:
     )
     for code in codes[:_MOST_CODES]:
         yield '<tbody class="code">'
-        for place, profile in enumerate(result.profiles):
+        same = len(result.profiles) > 1 and findings.is_same(result, code)
+        for place, profile in enumerate(result.profiles[: 1 if same else None]):
             tally = findings.code_tally(profile, code)
             sounds = {} if tally is None else tally.annunciations
             parts = [(str(p), float(sounds.get(p, 0))) for p in PRIORITIES]
@@ -166,8 +170,13 @@ def _codes(result: Result) -> Iterator[str]:
             )
             cells = "".join(f"<td>{number(per_day(f, days))}</td>" for f in figures)
             name = f"<code>{escape(code)}</code>" if place == 0 else ""
+            whose = (
+                '<td class="words"><small>no difference</small></td>'
+                if same
+                else f'<td class="words {_style(place)}"><b>{escape(profile.label)}</b></td>'
+            )
             yield (
-                f'<tr><td>{name}</td><td class="words {_style(place)}"><b>{escape(profile.label)}</b></td>'
+                f"<tr><td>{name}</td>{whose}"
                 f'<td class="bar">{svg.stack(parts, float(most))}</td>{cells}</tr>'
             )
         yield "</tbody>"
@@ -177,7 +186,8 @@ def _codes(result: Result) -> Iterator[str]:
 
 
 def _keys(*names: str) -> str:
-    return "".join(f'<span class="key {name}"></span>{name}' for name in names)
+    keys = (f'<span class="key {name}"></span>{name}' for name in names)
+    return f'<span class="keys">{"".join(keys)}</span>'
 
 
 def _curves(result: Result) -> Iterator[str]:
@@ -260,23 +270,33 @@ def _events(result: Result) -> Iterator[str]:
         for one in judged:
             if one is None:
                 continue
-            late = one.late.get(what, 0)
             told = f"{one.caught.get(what, 0)} of {one.total.get(what, 0)}"
-            more = f", {late} late" if late else ""
+            for name, counts in (("late", one.late), ("missed", one.missed)):
+                if number_of := counts.get(what, 0):
+                    told += f', <span class="worse">{number_of} {name}</span>'
             lead = _lead(result, one.lead_ms.get(what, []))
-            cells.append(f"<td>{told}{more}<br><small>{lead}</small></td>")
+            cells.append(f"<td>{told}<br><small>{lead}</small></td>")
         yield f"<tr><td>{escape(what)}</td>{''.join(cells)}</tr>"
     yield "</tbody></table></div>"
     rows = [
         (f"{what}, {profile.label}", _style(place), one.lead_ms.get(what, []))
         for what in kinds
+        if _is_drawn(result, [one for one in judged if one is not None], what)
         for place, (profile, one) in enumerate(
             zip(result.profiles, judged, strict=True)
         )
         if one is not None and one.lead_ms.get(what)
     ]
-    if rows and result.knowledge is not Knowledge.STAYS:
-        yield f"<figure>{svg.leads(rows)}</figure>"
+    if rows:
+        yield f"<figure>{svg.leads(rows[:_MOST_LEADS])}</figure>"
+
+
+def _is_drawn(result: Result, judged: Sequence[Judged], what: str) -> bool:
+    """A lead that is known; of a simulated ward, one that is not always the same."""
+    if result.knowledge is Knowledge.STAYS:
+        return False
+    leads = [one.lead_ms.get(what) for one in judged]
+    return result.knowledge is Knowledge.HOURS or any(own != leads[0] for own in leads)
 
 
 def _lead(result: Result, leads: Sequence[int]) -> str:
@@ -307,7 +327,7 @@ def _example(result: Result, example: Strip) -> str:
     pair = (0, told.profile)
     profiles = [
         Shown(
-            "AB"[place],
+            result.profiles[index].label,
             _style(index),
             result.profiles[index].settings,
             (told.before, told.after)[place],

@@ -21,6 +21,8 @@ from icu_stream.evaluation.trial import Episode
 
 WIDTH = 860
 _LEFT, _RIGHT = 56, 16
+# Of a strip: room for the profiles' names, and what fits it.
+_NAMES, _LONGEST_NAME = 100, 14
 # Gaps longer than so many usual spacings are no line: nothing was measured there (ours,
 # the multiple of a no-data time).
 _GAP = 2.5
@@ -216,7 +218,7 @@ def strip(example: Strip, profiles: Sequence[Shown]) -> str:
     top, bottom, lane = 10, 130, 24
     y_axis = _value_axis(told.signal, example.values, [s.limit for _, s in limits])
     y_axis = y_axis._replace(begin=bottom, end=top)
-    x_axis = Axis(told.from_ms, told.to_ms, _LEFT, WIDTH - _RIGHT - 120)
+    x_axis = Axis(told.from_ms, told.to_ms, _NAMES, WIDTH - _RIGHT - 120)
     drawn = []
     for tick in y_axis.ticks(4):
         at = y_axis.at(tick)
@@ -234,7 +236,12 @@ def strip(example: Strip, profiles: Sequence[Shown]) -> str:
     at = bottom + 12
     for shown in profiles:
         drawn.append(
-            _text(x_axis.begin - 8, at + 13, shown.name, f"lane end {shown.style}")
+            _text(
+                x_axis.begin - 8,
+                at + 13,
+                shown.name[:_LONGEST_NAME],
+                f"lane end {shown.style}",
+            )
         )
         drawn += _lane(shown.episodes, told.code, x_axis, at)
         at += lane
@@ -313,17 +320,23 @@ def _lane(
                 f'<rect class="pending" x="{begin:.1f}" y="{top + 6}" '
                 f'width="{raised - begin:.1f}" height="6"/>'
             )
-        yield (
-            f'<rect class="{episode.priority}" x="{raised:.1f}" y="{top + 2}" '
-            f'width="{max(end - raised, 1.5):.1f}" height="14"/>'
-        )
+        levels = episode.levels()
+        for (moment, priority), until in itertools.zip_longest(
+            levels, [moment for moment, _ in levels[1:]]
+        ):
+            from_x = _inside(x_axis, moment)
+            to_x = end if until is None else min(end, _inside(x_axis, until))
+            yield (
+                f'<rect class="{priority}" x="{from_x:.1f}" y="{top + 2}" '
+                f'width="{max(to_x - from_x, 1.5):.1f}" height="14"/>'
+            )
+            mark = _MARKS[priority]
+            if not faint and to_x - from_x > 7 * len(mark) + 8:
+                yield _text(from_x + 5, top + 13, mark, f"inbar {priority}")
         for sound in episode.sounds:
             if x_axis.low <= sound <= x_axis.high:
                 at = x_axis.at(sound)
                 yield f'<path class="sound" d="M{at:.1f} {top - 1}v20"/>'
-        if not faint and end - raised > 7 * len(_MARKS[episode.priority]) + 8:
-            style = f"inbar {episode.priority}"
-            yield _text(raised + 5, top + 13, _MARKS[episode.priority], style)
         yield "</g>"
 
 

@@ -32,11 +32,12 @@ class Episode(msgspec.Struct, kw_only=True):
         code: `signal.condition`.
         kind: Patient, measurement or hint.
         signal: The signal's code; None for a bed's alarm.
-        priority: The highest that it had.
+        priority: When it was raised.
         onset: First moment of the condition.
         raised: When it was raised.
         ended: When its condition went away; None = not before the log's end.
         sounds: When it was to make a sound.
+        rose: When its priority changed, and to which.
     """
 
     code: str
@@ -47,6 +48,16 @@ class Episode(msgspec.Struct, kw_only=True):
     raised: int
     ended: int | None = None
     sounds: list[int] = []
+    rose: list[tuple[int, Priority]] = []
+
+    @property
+    def last_priority(self) -> Priority:
+        """When it ended."""
+        return self.rose[-1][1] if self.rose else self.priority
+
+    def levels(self) -> list[tuple[int, Priority]]:
+        """From when on which priority."""
+        return [(self.raised, self.priority), *self.rose]
 
     def end(self, log_end: int) -> int:
         """When it ended, or the log did."""
@@ -125,11 +136,11 @@ class Trial:
             if end <= begin:
                 continue
             tally.codes[episode.code].holding_ms += end - begin
-            names = ["any", str(episode.kind)]
-            if episode.priority is Priority.HIGH:
-                names.append("high")
-            for name in names:
+            for name in ("any", str(episode.kind)):
                 spans.setdefault(name, []).append((begin, end))
+            high = [t for t, p in episode.levels() if p is Priority.HIGH and t < end]
+            if high:
+                spans.setdefault("high", []).append((high[0], end))
         for name, held in spans.items():
             tally.holding_ms[name] = sum(end - begin for begin, end in _union(held))
 
@@ -189,8 +200,8 @@ class Trial:
             return
         if alert.annunciate:
             known.sounds.append(alert.time)
-        if alert.event is Event.ESCALATED:
-            known.priority = alert.priority
+        if alert.priority is not known.last_priority:
+            known.rose.append((alert.time, alert.priority))
         if alert.state in {State.LATCHED, State.CLEARED}:
             known.ended = alert.time
             del self._open[alert.alert_id]
