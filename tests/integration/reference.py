@@ -323,6 +323,7 @@ class Shared(NamedTuple):
     """Did a message share a signal with another device (rule 25)?"""
 
     time: int
+    heard: int
     violated: bool
     inside: bool
 
@@ -361,7 +362,6 @@ class Device:
     row: list[Suspicious] = field(default_factory=list)
     jumped: bool = False
     primary: bool = False
-    interval: float = SECOND
     said: list[Said] = field(default_factory=list)
 
 
@@ -410,6 +410,11 @@ def no_data_ms(signal: str, interval: float) -> float:
 def bed_no_data_ms(interval: float) -> float:
     """Rule 15: the bed's no-data time, for a declared interval."""
     return max(BED_NO_DATA_S * SECOND, GAP_FACTOR * interval)
+
+
+def is_source(sample: Sample, now: int) -> bool:
+    """Rule 25: does its device measure the signal still?"""
+    return now - sample.time < bed_no_data_ms(sample.interval)
 
 
 def is_valid(signal: str, value: Any) -> bool:
@@ -614,7 +619,6 @@ class Patient:
 
         device.last, device.last_own = time, message["time"]
         device.primary = message.get("primary", False)
-        device.interval = interval_ms(message)
         if not is_suspicious:
             device.skew = message["time"] - record.arrived_ms
             device.row, device.jumped = [], False
@@ -699,9 +703,9 @@ class Patient:
             if moment is None:
                 self.outcome.late_values += 1
                 continue
+            self.rule_25_forget(signal, device, moment)
             if self.rule_25_is_put_aside(signal, device, moment, interval_ms(message)):
                 self.hear(signal, time, self.heard[signal].interval)
-                self.over(f"{signal}.no_data", moment)
                 continue
             self.hear(signal, time, interval_ms(message))
             taken[signal] = moment
@@ -983,7 +987,7 @@ class Patient:
         for said in reversed(device.said):
             is_broken = (
                 said.status.get(signal) != "searching"
-                or (last is not None and last.time >= said.time)
+                or (last is not None and last.record >= said.record)
                 or said.record <= self.status_ended.get(signal, -1)
             )
             if is_broken:
@@ -1018,9 +1022,14 @@ class Patient:
         return [
             sample
             for name, sample in self.sources.get(signal, {}).items()
-            if name != device
-            and now - sample.time < bed_no_data_ms(self.devices[name].interval)
+            if name != device and is_source(sample, now)
         ]
+
+    def rule_25_forget(self, signal: str, device: str, now: int) -> None:
+        """When a value comes, others that were silent for too long are none for good."""
+        for name, sample in list(self.sources.get(signal, {}).items()):
+            if name != device and not is_source(sample, now):
+                del self.sources[signal][name]
 
     def rule_25_is_put_aside(
         self, signal: str, device: str, moment: int, interval: float
@@ -1044,9 +1053,11 @@ class Patient:
     def rule_25_two_devices(self, time: int, *, is_shared: bool) -> None:
         """`bed.two_devices`: one signal has been shared for 10 s."""
         code = "bed.two_devices"
-        times = [message.time for message in self.shared if message.violated]
-        is_quiet = not times or time >= max(times) + TWO_DEVICES_S * SECOND
-        self.shared.append(Shared(time, is_shared, not is_shared and is_quiet))
+        assert self.bed_spoke is not None
+        heard = [message.heard for message in self.shared if message.violated]
+        is_quiet = not heard or time >= heard[-1] + TWO_DEVICES_S * SECOND
+        is_inside = not is_shared and is_quiet
+        self.shared.append(Shared(time, self.bed_spoke.heard, is_shared, is_inside))
         if self.is_active(code):
             if self.shared[-1].inside:
                 self.over(code, time)
@@ -1065,9 +1076,7 @@ class Patient:
         return [sample.value] + [
             other.value
             for other in others
-            if signal != "hr"
-            or other.value != 0
-            or not self.has_pulse(other, sample.time)
+            if signal != "hr" or other.value != 0 or sample.value == 0
         ]
 
     # -- rules 8 to 12: a limit -------------------------------------------------------
@@ -1536,6 +1545,11 @@ class Patient:
         self.say(alarm, "cleared", time)
         del self.alarms[code]
 
+    def limit_of(self, alarm: Alarm) -> float | None:
+        """The limit in force now; none where the alarm is not one of a limit."""
+        rows = [row.limit for row in self.limits() if row.code == alarm.code]
+        return rows[0] if rows else alarm.limit
+
     def say(
         self,
         alarm: Alarm,
@@ -1567,7 +1581,7 @@ class Patient:
                 time=time,
                 signal=None if signal == "bed" else signal,
                 value=alarm.value,
-                limit=alarm.limit,
+                limit=self.limit_of(alarm),
                 by=by,
                 record=self.record,
             )
