@@ -31,8 +31,8 @@ def signal_due(patient: Patient, code: str, track: Track) -> int | None:
         track: Its own.
 
     Returns:
-        None when it is one already, when the bed's silence stands for it, or when the
-        whole bed seems to be falling silent, which is then the bed's alarm.
+        None when it is one already, when the bed's silence or what a device says stands
+        for it, or when the whole bed seems to be falling silent, which is then the bed's alarm.
     """
     due = track.heard + track.no_data_ms
     has_spoken = patient.heard - track.heard >= track.wait_ms
@@ -40,7 +40,7 @@ def signal_due(patient: Patient, code: str, track: Track) -> int | None:
     is_bed_far = patient.heard + patient.bed_ms - due >= track.wait_ms
     if not (has_spoken or is_bed_far) or track.no_data_ms >= FOREVER_MS:
         return None
-    if patient.is_holding(BED) or patient.is_holding(f"{code}.no_data"):
+    if patient.is_holding(BED) or patient.is_missing(code):
         return None
     return max(due, patient.heard)
 

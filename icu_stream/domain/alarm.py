@@ -118,6 +118,7 @@ class Alarm(msgspec.Struct, array_like=True, gc=False):
         ended: When its condition went away, of a latched one; 0 = it has not.
         worst: What a worse value is measured by: the worst at `raised`, or the one that
             worsened it last.
+        is_chattering: Raised again and again: it is over later.
     """
 
     code: str
@@ -134,6 +135,7 @@ class Alarm(msgspec.Struct, array_like=True, gc=False):
     note: str = ""
     ended: int = 0
     worst: float | None = None
+    is_chattering: bool = False
 
     @property
     def is_holding(self) -> bool:

@@ -43,6 +43,7 @@ def begin(
     value: float | None = None,
     extreme: float | None = None,
     note: str = "",
+    is_chattering: bool = False,
 ) -> None:
     """Raise an alarm; a latched one of the same code makes place for it (rule 11)."""
     patient = bedside.patient
@@ -57,12 +58,14 @@ def begin(
         extreme=extreme,
         note=note,
         worst=extreme,
+        is_chattering=is_chattering,
     )
     alarm.raised = time
     if row.escalate_ms is not None:
         alarm.escalate = time + row.escalate_ms
     patient.alarms[row.code] = alarm
-    change(bedside, alarm, Event.RAISED, time)
+    reason = Reason.CHATTERING if is_chattering else ""
+    change(bedside, alarm, Event.RAISED, time, reason=reason)
 
 
 def end(bedside: Bedside, code: str, time: int, *, value: float | None = None) -> None:

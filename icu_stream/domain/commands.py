@@ -16,7 +16,7 @@ from icu_stream.contracts.commands import (
     LimitChange,
 )
 from icu_stream.contracts.signals import BY_CODE
-from icu_stream.domain import annunciation, pause
+from icu_stream.domain import annunciation, pause, status
 from icu_stream.domain.annunciation import Bedside
 from icu_stream.domain.notes import Reason
 from icu_stream.domain.patient import Answer
@@ -243,6 +243,9 @@ def _signal_off(bedside: Bedside, command: Command, time: int) -> Outcome:
             )
     for run in [run for run in patient.runs if run.partition(".")[0] == code]:
         del patient.runs[run]
+    for told in [told for told in patient.raised if told.partition(".")[0] == code]:
+        del patient.raised[told]
+    status.break_rows(patient, code)
     track.take_off()
     patient.count_busy()
     patient.unbind()

@@ -121,7 +121,7 @@ def bound(patient: Patient, besides: Container[str] = ()) -> int:
             moment = track.heard + track.no_data_ms
             if moment >= bound or not track.is_expected or code in besides:
                 continue
-            if not patient.is_holding(f"{code}.no_data"):
+            if not patient.is_missing(code):
                 bound = moment
     for alarm in patient.alarms.values():
         bound = min(

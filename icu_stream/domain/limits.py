@@ -37,6 +37,10 @@ NO_BANDS: Bands = {cast("str", None): NEVER}
 # Longer than any stay: the no-data time of a signal that has none.
 FOREVER_MS = 2**53
 
+# Below, the value may be in kPa where mmHg is expected (rule 23): it must be looked at.
+# A systole of 35 kPa is 262 mmHg; 8 kPa of CO2 are 60 mmHg.
+UNIT_BELOW = {"abp_sys": 35.0, "nibp_sys": 35.0, "etco2": 8.0}
+
 # Sets of signals whose bands are kept ready. A ward's devices send a few dozen; a
 # sender that invents new ones all the time pays for it itself.
 _MAX_BANDS = 512
@@ -280,5 +284,5 @@ def quiet_bands(limits: Mapping[str, tuple[Row, ...]]) -> dict[str, Band]:
             else:
                 # Above zero: the smallest number that is not it.
                 low = max(low, math.nextafter(0.0, 1.0))
-        bands[signal.code] = (low, high)
+        bands[signal.code] = (max(low, UNIT_BELOW.get(signal.code, low)), high)
     return bands

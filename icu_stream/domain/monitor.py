@@ -29,7 +29,9 @@ from icu_stream.domain import (
     commands,
     condition,
     escalation,
+    sharing,
     skew,
+    status,
 )
 from icu_stream.domain.annunciation import Bedside, Message
 from icu_stream.domain.decoding import Mended
@@ -42,7 +44,7 @@ from icu_stream.domain.limits import (
     Verdict,
     verdict,
 )
-from icu_stream.domain.patient import MAX_DEVICES, Device, Patient, Track
+from icu_stream.domain.patient import MAX_DEVICES, Device, Patient, Source, Track
 from icu_stream.errors import IcuStreamError
 
 
@@ -112,6 +114,7 @@ def step(  # noqa: C901 - in one piece: each call would cost it a twentieth
             and (-rules.clock_ms <= skew_ms - device.skew <= rules.clock_ms or replay)
             and vitals.interval_s == device.interval_s
             and vitals.bed == device.bed
+            and vitals.status == device.status
         ):
             if time >= patient.check:
                 record = _Record(patient, vitals, arrived_ms, rules)
@@ -141,7 +144,7 @@ def step(  # noqa: C901 - in one piece: each call would cost it a twentieth
                 if odd is not None:
                     record = record or _Record(patient, vitals, arrived_ms, rules)
                     return record.decide_odd(device, odd)
-                device.values = values
+                device.vitals = vitals
                 patient.times.append(time)
                 patient.rows.append(values)
                 return () if record is None else record.passed()
@@ -230,6 +233,8 @@ class _Sample(NamedTuple):
     is_quiet: bool  # valid, in its band, and nothing of the signal is going on
     is_gap: bool  # since the last deciding value: the no-data time
     is_valid_gap: bool  # since the last valid value
+    at: int  # when it is decided: its own time, or the signal's
+    is_step: bool  # far from the value before
 
 
 class _View:
@@ -278,6 +283,12 @@ class _Record:
         self.error: Exception | None = None
         # Signals that come after a gap.
         self.gaps: set[str] = set()
+        # Signals that are put aside, and other sources of those that are shared.
+        self.aside: list[str] = []
+        self.others: dict[str, dict[str, Source]] = {}
+        self.suspects: set[str] = set()
+        # By the signal that tells: does it read as another unit?
+        self.units: dict[str, bool] = {}
 
     def step(self, *, replay: bool) -> Sequence[Message]:
         patient, vitals = self.patient, self.vitals
@@ -376,8 +387,12 @@ class _Record:
         device.time = time
         patient.last = device
         escalation.advance(self.bedside, time)
+        # Here, as `pass_time` does: before anything else is said of the message.
+        if time >= patient.windows.end_ms:
+            self.guarded(self.turn, time)
         skew.judge(self.bedside, time)
         device.interval_s = vitals.interval_s
+        device.is_primary = vitals.primary
         interval_ms = round((vitals.interval_s or 1) * 1000)
         device.bed_ms = max(rules.bed_ms, int(rules.intervals * interval_ms))
         known = [code for code in vitals.values if code in INDEX]
@@ -395,9 +410,6 @@ class _Record:
             patient.due = min(patient.due, patient.heard + patient.bed_ms)
             if time >= patient.fault_until:
                 annunciation.end(self.bedside, _FAULT, time)
-        # Whatever the message holds: `pass_time` does not know yet either.
-        if time >= patient.windows.end_ms:
-            self.guarded(self.turn, time)
         fresh = self.hear(device, known, {}, interval_ms)
         self.bind(device, fresh)
 
@@ -413,6 +425,7 @@ class _Record:
         known = [code for code in odd if code in INDEX]
         known.sort(key=INDEX.__getitem__)
         patient.unknown_signals += len(odd) - len(known)
+        device.is_primary = self.vitals.primary
         quiet = {code: value for code, value in values.items() if code not in odd}
         fresh = self.hear(device, known, quiet, interval_ms)
         self.bind(device, [*quiet, *fresh])
@@ -423,11 +436,16 @@ class _Record:
         """Ten seconds have ended: the model scores them, then learns them."""
         patient = self.patient
         end_ms = patient.windows.end_ms
+        doubtful = {*patient.suspects}
+        if "abp_dia" in patient.tracks and artefact.in_rows(patient.rows):
+            doubtful.update(artefact.ARTERIAL)
+        patient.suspects.clear()
         means = patient.windows.turn(time)
         if means is None:
             return
+        patient.suspect_buckets += bool(doubtful)
         rows = self.rules.rows
-        is_learning = not any(
+        is_learning = not doubtful and not any(
             alarm.is_holding and rows[code].kind is Kind.PHYSIOLOGICAL
             for code, alarm in patient.alarms.items()
         )
@@ -470,117 +488,210 @@ class _Record:
             interval_ms: Of the message.
 
         Returns:
-            The signals of `known` that were not late.
+            The signals of `known` that were neither late nor put aside.
         """
         patient, values, time = self.patient, self.vitals.values, device.time
-        fresh = [code for code in known if self.is_fresh(device, code, time)]
-        samples = [self.take(device, code, time, interval_ms) for code in fresh]
-        device.values = quiet
-        patient.settle()
+        places = [(code, self.place_of(device, code, interval_ms)) for code in known]
+        fresh = [code for code, at in places if at is not None]
+        carried = quiet | {
+            code: values[code]
+            for code in fresh
+            if artefact.is_valid(BY_CODE[code], values[code])
+        }
+        self.suspects = artefact.doubted(patient, self.vitals, carried, time)
+        samples = [
+            self.take(device, code, at, interval_ms)
+            for code, at in places
+            if at is not None
+        ]
+        patient.settle_values(device, quiet)
         kept = quiet | {s.code: s.value for s in samples if s.is_valid}
         if kept:
             patient.times.append(time)
             patient.rows.append(values if len(kept) == len(values) else kept)
-        if len(fresh) < len(known):
-            patient.late_values += len(known) - len(fresh)
-            late = set(known).difference(fresh)
+        late = set(known).difference(fresh, self.aside)
+        if late:
+            patient.late_values += len(late)
             self.place({c: v for c, v in self.valid().items() if c in late}, time)
+        self.doubt(samples, carried, time)
+        if known or quiet:
+            self.guarded(sharing.judge, self.bedside, device, self.others, time)
+        self.guarded(status.heed, self.bedside, device, self.vitals, time)
         for sample in samples:
             if not sample.is_quiet:
-                self.guarded(self.decide, sample, time)
+                self.guarded(self.decide, sample)
                 self.mark_busy(sample.code)
         for rule in self.rules.added:
             if not set(rule.signals).isdisjoint(fresh):
                 self.guarded(self.ask, rule, time)
         return fresh
 
-    def is_fresh(self, device: Device, code: str, time: int) -> bool:
-        """Is the value after the signal's last one? Knows the signal from now on."""
-        patient = self.patient
+    def place_of(self, device: Device, code: str, interval_ms: int) -> int | None:
+        """When a value is decided; None where it is late or put aside (rule 25).
+
+        Knows the signal, and who speaks it, from now on.
+        """
+        patient, time = self.patient, device.time
         track = patient.tracks.get(code)
         if track is None:
             patient.tracks[code] = Track()
-            return True
-        if track.device not in {None, device.name}:
-            # Two devices speak it: from now on each of its values is looked at.
-            track.is_shared = True
+            return time
+        no_data_ms = self.no_data_ms(code, interval_ms)
+        at = sharing.decided_ms(track, device, time, no_data_ms)
+        if at is None:
+            return None
+        others = sharing.others(patient, track, device.name, at)
+        if others and sharing.is_put_aside(patient, device, others, at):
+            self.aside.append(code)
+            patient.put_aside += 1
+            track.heard = max(track.heard, patient.heard)
+            return None
+        others = sharing.beside(patient, device, others)
+        if others:
+            self.others[code] = others
+        if track.device not in {None, device.name} and not track.is_shared:
+            # From now on each of its values is looked at, whoever's.
             patient.busy.add(code)
             patient.unbind()
-        return time > track.time
+        return at
 
-    def take(self, device: Device, code: str, time: int, interval_ms: int) -> _Sample:
+    def no_data_ms(self, code: str, interval_ms: int) -> int:
+        """A signal's no-data time by a message's interval."""
+        return max(_NO_DATA_MS[code], int(self.rules.intervals * interval_ms))
+
+    def take(self, device: Device, code: str, at: int, interval_ms: int) -> _Sample:
         """Remember a value and what follows from it for silence."""
         patient, rules = self.patient, self.rules
         value: Any = self.vitals.values[code]
         track = patient.tracks[code]
         is_valid = artefact.is_valid(BY_CODE[code], value)
-        is_gap = time >= track.decided_until
-        is_valid_gap = time >= track.valid_until
+        is_gap = at >= track.decided_until
+        is_valid_gap = at >= track.valid_until
         if is_valid_gap:
             self.gaps.add(code)
+        others = self.others.get(code, {})
+        own = Source(at, float(value), device.bed_ms) if is_valid else None
+        if others or track.is_shared or track.device != device.name:
+            sharing.remember(track, device, others, own)
         track.device = device.name
-        track.time = time
+        track.time = at
+        track.ahead = at - device.time
         track.heard = patient.heard
         no_data = patient.alarms.get(f"{code}.no_data")
         if no_data is not None:
             track.heard = max(track.heard, no_data.onset)
-        track.no_data_ms = max(_NO_DATA_MS[code], int(rules.intervals * interval_ms))
+        track.no_data_ms = self.no_data_ms(code, interval_ms)
         track.wait_ms = math.ceil(rules.spoken_intervals * interval_ms)
-        track.is_expected = True
+        if not track.is_expected:
+            track.is_expected = True
+            patient.unbind()  # a status about it now says something
         patient.due = min(patient.due, track.heard + track.no_data_ms)
-        is_quiet = False
+        is_quiet = is_step = False
         if is_valid:
-            track.valid = time
-            track.valid_until = time + track.no_data_ms
+            before = None if is_valid_gap else track.value
+            is_step = artefact.is_step(code, value, before)
+            track.valid = at
+            track.valid_until = at + track.no_data_ms
             track.value = float(value)
+            track.source_ms = device.bed_ms
+            track.is_off = code in self.suspects and status.is_about(self.vitals, code)
             low, high = rules.quiet[code]
-            is_quiet = low <= value <= high and code not in patient.busy
+            is_in_band = low <= value <= high
+            if is_step and not is_in_band:
+                patient.suspects.add(code)
+            is_quiet = (
+                is_in_band
+                and code not in patient.busy
+                and not others
+                and at == device.time
+            )
             if is_quiet:
                 track.decided_until = track.valid_until
-        return _Sample(code, value, is_valid, is_quiet, is_gap, is_valid_gap)
+        return _Sample(
+            code, value, is_valid, is_quiet, is_gap, is_valid_gap, at, is_step
+        )
 
-    def decide(self, sample: _Sample, time: int) -> None:
+    def doubt(
+        self, samples: list[_Sample], carried: dict[str, float], time: int
+    ) -> None:
+        """Which values are suspect by c and f of rule 22, too; remember what is not learnt."""
+        patient = self.patient
+        self.suspects.intersection_update(carried)
+        for tells, of_unit in artefact.OF_UNIT.items():
+            if tells in carried:
+                is_other = artefact.is_other_unit(patient, tells, carried, time)
+                self.units[tells] = is_other
+                if is_other:
+                    self.suspects.update(carried.keys() & set(of_unit))
+                    patient.suspects.update(carried.keys() & set(of_unit))
+        if self.vitals.status:
+            patient.suspects.update(artefact.doubted_by_status(self.vitals, carried))
+        self.suspects.update(s.code for s in samples if s.is_step)
+
+    def decide(self, sample: _Sample) -> None:
         """What one value means for every alarm of its signal."""
         patient, rules, bedside = self.patient, self.rules, self.bedside
-        code, value, is_valid, _, is_gap, is_valid_gap = sample
-        annunciation.end(bedside, f"{code}.no_data", time)
+        code, value, is_valid, _, is_gap, _, at, _ = sample
+        if patient.is_missing(code):
+            annunciation.end(bedside, f"{code}.no_data", at)
+            status.end(bedside, code, at)
+            patient.unbind()  # it may be said of it again
+        status.break_rows(patient, code)
+        is_other = self.units.get(code)
+        if is_other or f"{code}.unit" in patient.runs:
+            artefact.judge_unit(bedside, code, value, at, is_other=is_other)
         if not is_valid:
             patient.invalid += 1
         if not is_valid or f"{code}.invalid" in patient.runs:
-            artefact.judge(bedside, code, value, time, valid=is_valid)
+            artefact.judge(bedside, code, value, at, valid=is_valid)
         if not is_valid:
             return
-        if code == "hr":
-            is_fault = value == 0 and artefact.has_pulse(patient, rules, time)
-            if is_fault or _ECG_FAULT in patient.runs:
-                condition.follow(
-                    bedside,
-                    rules.rows[_ECG_FAULT],
-                    Verdict.VIOLATED if is_fault else Verdict.INSIDE,
-                    time,
-                    value=float(value),
-                    is_gap=is_valid_gap,
-                )
-            if is_fault:
-                return
+        others = self.others.get(code, {})
         track = patient.tracks[code]
-        track.decided_until = time + track.no_data_ms
+        if code == "hr" and self.is_ecg_fault(sample, others):
+            return
+        track.decided_until = at + track.no_data_ms
+        is_suspect = code in self.suspects
         for row in rules.limits[code]:
+            worst = sharing.worst(row, value, others) if others else value
             condition.follow(
                 bedside,
                 row,
-                verdict(row, value),
-                time,
-                value=float(value),
+                verdict(row, worst),
+                at,
+                value=float(worst),
                 is_gap=is_gap,
+                is_suspect=is_suspect,
             )
+
+    def is_ecg_fault(self, sample: _Sample, others: dict[str, Source]) -> bool:
+        """Is a heart rate of zero none, since there is a pulse (rules 7 and 25)?"""
+        patient, rules, at = self.patient, self.rules, sample.at
+        is_fault = sample.value == 0 and (
+            artefact.has_pulse(patient, rules, at)
+            or sharing.has_pulse(others, at - rules.corroboration_ms)
+        )
+        if is_fault or _ECG_FAULT in patient.runs:
+            condition.follow(
+                self.bedside,
+                rules.rows[_ECG_FAULT],
+                Verdict.VIOLATED if is_fault else Verdict.INSIDE,
+                at,
+                value=float(sample.value),
+                is_gap=sample.is_valid_gap,
+            )
+        return is_fault
 
     def mark_busy(self, code: str) -> None:
         """Must the signal's next value be looked at, even when it is quiet?"""
         patient = self.patient
         prefix = f"{code}."
-        if patient.tracks[code].is_shared or any(
-            run.startswith(prefix) for run in patient.runs
+        track = patient.tracks[code]
+        if (
+            track.is_shared
+            or track.ahead
+            or any(run.startswith(prefix) for run in patient.runs)
+            or any(code in device.searching for device in patient.devices.values())
         ):
             patient.busy.add(code)
         else:
@@ -614,17 +725,21 @@ class _Record:
         """Prepare the usual path for a message with the same signals."""
         patient, values = self.patient, self.vitals.values
         unknown = [code for code in values if code not in INDEX]
+        device.status = (
+            self.vitals.status if status.is_calm(patient, self.vitals) else None
+        )
         if (
             not fresh
             or device.is_off
             or device.own
-            or len(fresh) + len(unknown) < len(values)
+            or len(fresh) + len(self.aside) + len(unknown) < len(values)
             or len(unknown) > _MOST_UNKNOWN
+            or sharing.CODE in patient.runs
             or patient.is_holding(_FAULT)
             or patient.is_holding(absence.BED)
         ):
             device.bands = NO_BANDS
             return
         bands = self.rules.bands(frozenset(fresh))
-        odd = [*patient.busy.intersection(bands), *unknown]
+        odd = [*patient.busy.intersection(bands), *self.aside, *unknown]
         device.bands = bands | dict.fromkeys(odd, NEVER) if odd else bands

@@ -24,7 +24,7 @@ steps since the last one are saved instead and taken again at `restore`: the mod
 then the same to the last bit.
 
 Between two saves the signals of a device's last message may be *unsettled*: they are in
-`Device.values`, not yet in their `Track`. `settle` brings them there. The usual message
+`Device.vitals`, not yet in their `Track`. `settle` brings them there. The usual message
 leaves it at that, which is most of what makes it cheap.
 """
 
@@ -37,6 +37,7 @@ import msgspec
 
 from icu_stream.contracts.commands import LimitChange
 from icu_stream.contracts.signals import INDEX, SIGNALS
+from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import models
 from icu_stream.domain.alarm import Alarm
 from icu_stream.domain.limits import FOREVER_MS, NO_BANDS, Bands
@@ -52,6 +53,14 @@ MAX_DEVICES = 16
 MAX_COMMANDS = 64
 # Three minutes of 10-s steps: a snapshot costs as much as two steps.
 SNAPSHOT_STEPS = 18
+
+# What a device says about a signal that it does not measure (rule 24).
+STATUSES = ("lead_off", "sensor_off", "disconnected", "searching")
+# Alarms that say that a signal is not measured, by signal.
+MISSING = {
+    signal.code: tuple(f"{signal.code}.{word}" for word in ("no_data", *STATUSES))
+    for signal in SIGNALS
+}
 
 _VERSION = 1
 _encode = msgspec.msgpack.Encoder().encode
@@ -72,7 +81,11 @@ class Device:
         odd_arrived: Arrival of the first of them.
         is_off: Its clock has jumped.
         heard: When its last message was heard, for silence.
-        values: Of its last message, not settled yet; None when all is settled.
+        vitals: Its last message, not settled yet; None when all is settled.
+        is_primary: Its last message said that it is the one to believe.
+        searching: By signal: the first of its messages in a row that say so (rule 24).
+        status: What its last message said about signals, where the same again changes
+            nothing; None where it does.
         bands: Quiet bands of exactly the signals of its last message; what is busy in
             it has a band that no value is in.
     """
@@ -84,14 +97,17 @@ class Device:
         "heard",
         "interval_s",
         "is_off",
+        "is_primary",
         "name",
         "odd",
         "odd_arrived",
         "odd_skew",
         "own",
+        "searching",
         "skew",
+        "status",
         "time",
-        "values",
+        "vitals",
     )
 
     def __init__(self, name: str, skew: int) -> None:
@@ -107,7 +123,10 @@ class Device:
         self.odd_arrived = 0
         self.is_off = False
         self.heard = 0
-        self.values: dict[str, float] | None = None
+        self.vitals: Vitals | None = None
+        self.is_primary = False
+        self.searching: dict[str, int] = {}
+        self.status: dict[str, str] | None = None
         self.bands: Bands = NO_BANDS
 
     def saved(self) -> tuple[Any, ...]:
@@ -125,6 +144,8 @@ class Device:
             self.odd_arrived,
             self.is_off,
             self.heard,
+            self.is_primary,
+            self.searching,
         )
 
 
@@ -141,12 +162,28 @@ class _SavedDevice(msgspec.Struct, array_like=True, frozen=True):
     odd_arrived: int
     is_off: bool
     heard: int
+    is_primary: bool = False
+    searching: dict[str, int] = {}
 
     def device(self) -> Device:
         device = Device(self.name, self.skew)
         for name in self.__struct_fields__:
             setattr(device, name, getattr(self, name))
         return device
+
+
+class Source(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What one of several devices said last of a signal.
+
+    Attributes:
+        valid: When it was valid, by the signal's time.
+        value: In the signal's unit.
+        lasts_ms: So long it counts.
+    """
+
+    valid: int
+    value: float
+    lasts_ms: int
 
 
 class Track(msgspec.Struct, array_like=True, gc=False):
@@ -164,7 +201,12 @@ class Track(msgspec.Struct, array_like=True, gc=False):
         no_data_ms: Its no-data time after that message.
         is_expected: Had since admission, or since it was taken off on purpose.
         device: Who spoke it last.
-        is_shared: Several devices speak it.
+        is_shared: Several devices speak it: `sources` says which.
+        sources: By device, where there was more than one of late; None = `device` alone.
+        ahead: The last value was decided so much after its own time, since another
+            device's clock had gone on (rule 25).
+        is_off: Its own message said that the sensor of the last valid value is off.
+        source_ms: So long the last valid value makes its device a source.
     """
 
     time: int = 0
@@ -178,12 +220,16 @@ class Track(msgspec.Struct, array_like=True, gc=False):
     is_expected: bool = False
     device: str | None = None
     is_shared: bool = False
+    sources: dict[str, Source] | None = None
+    ahead: int = 0
+    is_off: bool = False
+    source_ms: int = 0
 
     def take_off(self) -> None:
         """Nothing is expected of it; a value that is late stays late."""
-        self.is_expected = self.is_shared = False
+        self.is_expected = self.is_shared = self.is_off = False
+        self.sources = None
         self.valid = self.valid_until = self.decided_until = 0
-        self.device = None
 
 
 class Run(msgspec.Struct, array_like=True, gc=False):
@@ -240,6 +286,9 @@ class _Hot(msgspec.Struct, array_like=True, frozen=True):
     score_time: int
     windows: SavedWindows
     pause_until: int = 0
+    raised: dict[str, list[int]] = {}
+    suspects: list[str] = []
+    shared: int = 0
 
 
 class _Answers(msgspec.Struct, array_like=True, frozen=True):
@@ -265,6 +314,8 @@ _COUNTERS = (
     "mended",
     "faults",
     "model_restarts",
+    "suspect_buckets",
+    "put_aside",
 )
 
 
@@ -283,6 +334,8 @@ class Patient:
         invalid: Values that no instrument can show.
         mended: Fields of a wrong type that were taken as absent.
         faults: Times that monitoring failed.
+        suspect_buckets: Times 10 s that held a suspect value and were not learnt.
+        put_aside: Values of a device beside the primary one.
         model_restarts: Times that the model was lost and began anew.
         is_admitted: Did a person admit this patient?
         now: The furthest moment that any record advanced to.
@@ -301,6 +354,9 @@ class Patient:
         busy: Signals whose next value may change an alarm although it is quiet.
         commands: Outcome of the last commands by id, oldest first.
         ended: By code: onset of the last alarm that is over.
+        raised: By code: when the last alarms of it were raised, at most three.
+        suspects: Signals with a suspect value in the open bucket.
+        shared: When the bed was heard, as several devices spoke the same signal last.
         windows: What was measured.
         model: What is usual; None before the first 10 s.
         pause_until: The alarms are paused until then, measurement time; 0 = they are not.
@@ -338,11 +394,16 @@ class Patient:
         "now",
         "patient_id",
         "pause_until",
+        "put_aside",
+        "raised",
         "rows",
         "runs",
         "score",
         "score_time",
+        "shared",
         "start",
+        "suspect_buckets",
+        "suspects",
         "times",
         "tracks",
         "unknown_signals",
@@ -361,6 +422,8 @@ class Patient:
         self.mended = 0
         self.faults = 0
         self.model_restarts = 0
+        self.suspect_buckets = 0
+        self.put_aside = 0
         self.bed = ""
         self.is_admitted = False
         self.now = 0
@@ -379,6 +442,9 @@ class Patient:
         self.commands: dict[str, Answer] = {}
         self.ended: dict[str, int] = {}
         self.pause_until = 0
+        self.raised: dict[str, list[int]] = {}
+        self.suspects: set[str] = set()
+        self.shared = 0
         self.windows = Windows()
         self.model: PatientModel | None = None
         self.score = -1.0
@@ -408,27 +474,42 @@ class Patient:
 
     def settle(self) -> None:
         """Bring the signals of each device's last message into their tracks."""
-        tracks = self.tracks
         for device in self.devices.values():
-            values = device.values
-            if values is None:
+            vitals = device.vitals
+            if vitals is None:
                 continue
-            device.values = None
-            time, heard = device.time, device.heard
-            self.now = max(self.now, time)
-            for code, value in values.items():
-                track = tracks[code]
-                track.time = track.valid = time
-                track.decided_until = track.valid_until = time + track.no_data_ms
-                track.heard = heard
-                track.value = value
+            device.vitals = None
+            device.is_primary = vitals.primary
+            self.settle_values(device, vitals.values)
+
+    def settle_values(self, device: Device, values: Mapping[str, float]) -> None:
+        """Bring quiet values of a device's last message into their tracks."""
+        tracks = self.tracks
+        time, heard = device.time, device.heard
+        self.now = max(self.now, time)
+        for code, value in values.items():
+            track = tracks[code]
+            track.time = track.valid = time
+            track.decided_until = track.valid_until = time + track.no_data_ms
+            track.heard = heard
+            track.value = value
 
     def count_busy(self) -> None:
         """Find the signals whose next value may change an alarm although it is quiet."""
         self.busy = {code.partition(".")[0] for code in self.runs}
         for code, track in self.tracks.items():
-            if track.is_shared or self.is_holding(f"{code}.no_data"):
+            if track.is_shared or track.ahead or self.is_missing(code):
                 self.busy.add(code)
+        for device in self.devices.values():
+            self.busy.update(device.searching)
+
+    def is_missing(self, code: str) -> bool:
+        """Does an alarm hold that a signal is not measured?"""
+        alarms = self.alarms
+        return any(
+            missing in alarms and alarms[missing].is_holding
+            for missing in MISSING[code]
+        )
 
     def unbind(self) -> None:
         """Let the next message of every device take the careful path."""
@@ -472,6 +553,11 @@ class Patient:
         self.unbind()
         self.heard = 0
         self.pause_until = 0
+        self.raised.clear()
+        self.suspects.clear()
+        self.shared = 0
+        for device in self.devices.values():
+            device.searching = {}
         self.is_admitted = False
         self.windows.clear()
         self.model = None
@@ -517,13 +603,17 @@ class Patient:
                 self.score_time,
                 self.windows.saved(),
                 self.pause_until,
+                self.raised,
+                sorted(self.suspects),
+                self.shared,
             )
         )
 
     def restore_hot(self, hot: _Hot) -> None:
         """Take over what piece `s` holds, but for the windows."""
         self.last_offset = hot.last_offset
-        for name, count in zip(_COUNTERS, hot.counters, strict=True):
+        # A state of before a counter was added has fewer.
+        for name, count in zip(_COUNTERS, hot.counters, strict=False):
             setattr(self, name, count)
         self.bed = hot.bed
         self.is_admitted = hot.is_admitted
@@ -537,6 +627,9 @@ class Patient:
             self.last = self.devices[hot.last_device]
         self.score, self.score_time = hot.score, hot.score_time
         self.pause_until = hot.pause_until
+        self.raised = hot.raised
+        self.suspects = set(hot.suspects)
+        self.shared = hot.shared
         self.count_busy()
 
     def restore_windows(self, windows: Windows) -> None:

@@ -20,6 +20,7 @@ from icu_stream.contracts.alerts import Kind, Priority
 from icu_stream.contracts.signals import BY_CODE, SIGNALS
 from icu_stream.domain.limits import (
     STRENGTH,
+    UNIT_BELOW,
     Advisory,
     Condition,
     Row,
@@ -28,6 +29,7 @@ from icu_stream.domain.limits import (
     quiet_bands,
 )
 from icu_stream.domain.news2 import SINGLE as MOST_POINTS
+from icu_stream.domain.patient import STATUSES
 from icu_stream.errors import ConfigurationError
 
 
@@ -43,6 +45,7 @@ _BED_CODES = (
     "bed.no_data",
     "bed.clock_jump",
     "bed.monitoring_fault",
+    "bed.two_devices",
     "bed.pause",
 )
 _ECG_FAULT = "hr.ecg_fault"
@@ -50,6 +53,9 @@ _SINGLE = "bed.news2_single"
 _UNUSUAL = "bed.unusual"
 _ANY_NO_DATA = "*.no_data"
 _ANY_INVALID = "*.invalid"
+_ANY_UNIT = "*.unit"
+_ANY_STATUS = tuple(f"*.{word}" for word in STATUSES)
+_TECHNICAL = tuple(f".{what}" for what in ("no_data", *STATUSES, "unit", "invalid"))
 
 
 class _Meta(msgspec.Struct, forbid_unknown_fields=True):
@@ -286,11 +292,15 @@ class _Reader:
             code = f"{signal.code}.no_data"
             no_data = technical.get(code, technical[_ANY_NO_DATA])
             rows[code] = self.technical_row(no_data, code, signal.code, len(rows))
-            invalid = f"{signal.code}.invalid"
-            row = technical.get(invalid, technical[_ANY_INVALID])
-            rows[invalid] = self.technical_row(
-                row, invalid, signal.code, len(rows), rows[code].priority
-            )
+            whats = [*STATUSES, "invalid"]
+            if signal.code in UNIT_BELOW:
+                whats.insert(-1, "unit")
+            for what in whats:
+                own = f"{signal.code}.{what}"
+                row = technical.get(own, technical[f"*.{what}"])
+                rows[own] = self.technical_row(
+                    row, own, signal.code, len(rows), rows[code].priority
+                )
         for escalation in escalations.values():
             self.escalate(rows, escalation)
         by_signal = {
@@ -370,15 +380,23 @@ class _Reader:
 
     def technical(self) -> dict[str, _Technical]:
         rows = {row.code: row for row in self.table("technical", _Technical)}
-        allowed = {*_BED_CODES, _ECG_FAULT, _ANY_NO_DATA, _ANY_INVALID} | {
+        needed = (
+            *_BED_CODES,
+            _ECG_FAULT,
+            _ANY_NO_DATA,
+            *_ANY_STATUS,
+            _ANY_UNIT,
+            _ANY_INVALID,
+        )
+        allowed = {*needed, *(f"{code}.unit" for code in UNIT_BELOW)} | {
             f"{signal.code}.{what}"
             for signal in SIGNALS
-            for what in ("no_data", "invalid")
+            for what in ("no_data", *STATUSES, "invalid")
         }
         for code in rows:
             if code not in allowed:
                 self.refuse("technical", code, "there is no such alarm")
-        for code in (*_BED_CODES, _ECG_FAULT, _ANY_NO_DATA, _ANY_INVALID):
+        for code in needed:
             if code not in rows:
                 self.refuse("technical", code, "missing")
         return rows
@@ -467,7 +485,7 @@ class _Reader:
         signal = BY_CODE.get(_signal(row))
         if signal is None:
             self.refuse("limit", row.code, f"unknown signal {_signal(row)!r}")
-        if row.code.endswith((".no_data", ".invalid")) or row.code == _ECG_FAULT:
+        if row.code == _ECG_FAULT or row.code.endswith(_TECHNICAL):
             self.refuse("limit", row.code, "this code is a technical alarm's")
         if not (math.isfinite(row.limit) and signal.low <= row.limit <= signal.high):
             reason = (

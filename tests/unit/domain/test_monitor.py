@@ -269,8 +269,8 @@ def test_a_quiet_message_leaves_no_trace_but_what_was_measured():
 
     device = bed.patient.devices["mon"]
     assert is_usual(bed)
-    assert device.values == {"hr": 81, "spo2": 96}
-    assert bed.patient.rows[-1] is device.values
+    assert device.vitals.values == {"hr": 81, "spo2": 96}
+    assert bed.patient.rows[-1] is device.vitals.values
     assert bed.patient.tracks["hr"].value == 80
     bed.patient.settle()
     assert bed.patient.tracks["hr"].value == 81

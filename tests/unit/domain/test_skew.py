@@ -28,13 +28,13 @@ def test_rule_3_a_late_message_does_not_advance():
 
 def test_rule_3_a_late_value_of_another_device_decides_nothing():
     bed = Bed()
-    bed.at(10, device="a", spo2=97)
-    bed.at(9, device="b", spo2=45, hr=80)
+    bed.at(70, device="a", spo2=97)
+    bed.at(10, device="b", spo2=45, hr=80)
 
     assert bed.told == []
     assert bed.patient.late_values == 1
     assert bed.patient.late == 0
-    assert bed.at(10.5, device="b", spo2=45) == ["10.5 spo2.desat raised"]
+    assert bed.at(70.5, device="b", spo2=45) == ["70.5 spo2.desat raised"]
 
 
 def test_rule_3_a_signal_that_two_devices_speak_is_decided_by_both():
