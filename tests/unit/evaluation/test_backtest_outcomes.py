@@ -1,6 +1,6 @@
 """What is known to be true, and how alarms are held against it."""
 
-import datetime
+import datetime as dt
 
 from pathlib import Path
 
@@ -107,7 +107,10 @@ def test_nothing_is_said_of_a_patient_of_whom_nothing_is_known():
 # --- the hour of an event
 
 
-def warned(*seconds_before, onset=ms(100_000), **more):
+ONSET = ms(100_000)
+
+
+def warned(*seconds_before, onset=ONSET, **more):
     hours = Hours(title="", what="sepsis", onsets={"p-1": onset})
     return hours.judge(
         "p-1", [episode("hr.high", 100_000 - s, **more) for s in seconds_before]
@@ -177,9 +180,7 @@ def test_the_onset_is_six_hours_after_the_label_begins(tmp_path: Path):
     rows = [(1, h, h >= 3) for h in range(9)] + [(2, h, False) for h in range(2)]
     table = {
         "stay_id": pa.array([stay for stay, _, _ in rows], pa.int32()),
-        "time": pa.array(
-            [datetime.timedelta(hours=h) for _, h, _ in rows], pa.duration("s")
-        ),
+        "time": pa.array([dt.timedelta(hours=h) for _, h, _ in rows], pa.duration("s")),
         "label": [label for _, _, label in rows],
     }
     pq.write_table(pa.table(table), tmp_path / "sepsis_outc.parquet")
