@@ -1,6 +1,7 @@
 # icu-stream: every target sets up what it needs and says what it does.
 #   make demo     everything on this machine, in the browser; needs Python alone
 #   make test     all checks and tests; needs Java, Maven and Chromium, too
+#   make conformance   the named scenarios on the real worker over real Kafka, one line each
 #   make bench    what is measured, beside its peers
 #   make chaos    minutes of kills, freezes and cut connections
 #   make lint     ruff, mypy, import-linter        make format   mend the layout
@@ -10,7 +11,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench chaos lint format lock clean tools
+.PHONY: help demo test conformance bench chaos lint format lock clean tools
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,7 +53,7 @@ $(1)/bin/python -m pip install $(PIP_QUIET) --no-deps --no-build-isolation --no-
 endef
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,7p'
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,8p'
 
 $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(call INSTALL,$(VENV),requirements.lock)
@@ -84,6 +85,9 @@ demo: $(VENV)/.runtime
 test: lint tools
 	@echo "pytest"
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+conformance: tools
+	@$(BIN)/python -m pytest -q tests/scenarios $(ARGS)
 
 chaos: tools
 	@echo "pytest -m chaos"
