@@ -28,6 +28,7 @@ import zlib
 
 from array import array
 from collections.abc import Hashable, Iterator
+from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -129,6 +130,9 @@ _MASSES = _TREE_COUNT * (2 ** (_HEIGHT + 1) - 1)
 # scores when nine tenths of the reference had it, so that gaps have not thinned it.
 _ENOUGH_TO_LEARN = _WINDOW // 2
 _ENOUGH_TO_COUNT = _WINDOW * 9 // 10
+
+# A row of `_PLAN`, and the floor.
+_PlanRow = tuple[str, int, int, float, float, float]
 
 # Place of the node's mass, feature, threshold, left, right; a leaf has no children.
 # A recursive type cannot be written for 3.11, so the children are Any.
@@ -477,10 +481,11 @@ class PatientModel:
 
         if not warm or not squares:
             return 0.0, {}
-        total = sum(squares.values())
+        values = squares.values()
+        largest, total, square = max(values), sum(values), trees_z * trees_z
         score = (
-            _squash(max(squares.values()), _HALF_SIGNAL)
-            + _squash(trees_z * trees_z, _HALF_TREES)
+            largest / (largest + _HALF_SIGNAL * _HALF_SIGNAL)
+            + square / (square + _HALF_TREES * _HALF_TREES)
         ) / 2
         return score, {code: square / total for code, square in squares.items()}
 
@@ -497,40 +502,38 @@ class PatientModel:
             Signal code to squared deviation of those that deviate, and the point for
             the trees; None = no feature of theirs is measured.
         """
+        if not math.isfinite(sum(means.values())):
+            means = {code: v for code, v in means.items() if math.isfinite(v)}
         centres, spreads, readings = self.centres, self.spreads, self.readings
-        isfinite = math.isfinite
         squares: dict[str, float] = {}
         point: list[float | None] = [None] * len(FEATURES)
         has_feature = False
-        for code, i, feature, low, width in _PLAN:
-            value = means.get(code)
-            if value is None or not isfinite(value):
-                continue
+        for code, i, feature, low, width, floor in _rows_of(tuple(means)):
+            value = means[code]
             centre, spread, n = centres[i], spreads[i], readings[i]
             away = value - centre
             z = away / spread * _CERTAINTY[n]
-            if not -_LARGEST_Z < z < _LARGEST_Z:
-                z = max(-_LARGEST_Z, min(_LARGEST_Z, z))
-            if z > _SMALLEST_Z or z < -_SMALLEST_Z:
+            if not -_SMALLEST_Z <= z <= _SMALLEST_Z:
+                if not -_LARGEST_Z < z < _LARGEST_Z:
+                    z = max(-_LARGEST_Z, min(_LARGEST_Z, z))
                 squares[code] = z * z
             if feature >= 0:
                 point[feature] = (value - low) / width
                 has_feature = True
             if not learn:
                 continue
-            if not n:
-                centres[i] = value
-                readings[i] = 1
-                continue
-            count = n
             if n < _MEMORY:
-                readings[i] = count = n + 1
+                if not n:
+                    centres[i] = value
+                    readings[i] = 1
+                    continue
+                readings[i] = n = n + 1
             bound = _BOUND * spread
             if not -bound < away < bound:
                 away = max(-bound, min(bound, away))
-            centres[i] = centre + away / count
-            wider = spread + (abs(away) / _CONSISTENT - spread) / count
-            spreads[i] = max(_FLOORS[i], wider)
+            centres[i] = centre + away / n
+            spread += (abs(away) / _CONSISTENT - spread) / n
+            spreads[i] = spread if spread > floor else floor  # noqa: FURB136 - faster
         return squares, point if has_feature else None
 
     def _deviation(self, i: int, value: float) -> float:
@@ -557,8 +560,11 @@ class PatientModel:
         self.spreads[i] = max(_FLOORS[i], spread)
 
 
-def _squash(square: float, half: float) -> float:
-    return square / (square + half * half)
+# A ward's patients have a few dozen sets of signals.
+@lru_cache(maxsize=1024)
+def _rows_of(codes: tuple[str, ...]) -> tuple[_PlanRow, ...]:
+    """What the model needs of each of these signals that has a baseline, in order."""
+    return tuple((*row, _FLOORS[row[1]]) for row in _PLAN if row[0] in codes)
 
 
 # A snapshot is MessagePack of `_Saved`, then its CRC-32 (4 bytes, big-endian): a wrong
