@@ -43,7 +43,7 @@ def follow(
         value: What the alert carries; None where it is no number.
         is_gap: The time since the last deciding value reaches the no-data time.
         is_suspect: It raises an alarm that is not high later, and worsens none (rule 22).
-        note: What the sentence needs.
+        note: What the sentence needs, where it begins and where it ends.
     """
     patient = bedside.patient
     runs = patient.runs
@@ -54,7 +54,15 @@ def follow(
         else:
             is_suspect = False
         _follow_active(
-            bedside, row, run, verdict, time, value, is_gap=is_gap, is_held=is_suspect
+            bedside,
+            row,
+            run,
+            verdict,
+            time,
+            value,
+            is_gap=is_gap,
+            is_held=is_suspect,
+            note=note,
         )
         return
     if verdict is not Verdict.VIOLATED:
@@ -91,6 +99,7 @@ def _follow_active(
     *,
     is_gap: bool,
     is_held: bool,
+    note: str,
 ) -> None:
     patient = bedside.patient
     if verdict is not Verdict.INSIDE:
@@ -108,6 +117,8 @@ def _follow_active(
     is_chattering = patient.alarms[row.code].is_chattering
     if time >= run.inside + (CHATTER_MS if is_chattering else row.clear_ms):
         del patient.runs[row.code]
+        if note:
+            patient.alarms[row.code].note = note
         annunciation.end(bedside, row.code, time, value=value)
 
 

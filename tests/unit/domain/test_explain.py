@@ -4,8 +4,11 @@ import pytest
 
 from icu_stream.contracts.alerts import Event
 from icu_stream.contracts.signals import BY_CODE, SIGNALS
-from icu_stream.domain import explain
-from tests.unit.domain.bed import ADULT, Bed
+from icu_stream.domain import condition, explain, patient
+from icu_stream.domain.annunciation import Bedside
+from icu_stream.domain.limits import Verdict
+from tests.unit.domain import sentences
+from tests.unit.domain.bed import ADULT, Bed, ms
 
 
 def test_a_sentence_at_once():
@@ -208,3 +211,23 @@ def test_an_alarm_that_a_person_ended_says_who():
         bed.last.text
         == "HR 130 /min, was above 120 for 7 s, ended by nurse: HR taken off"
     )
+
+
+def test_what_is_known_of_a_score_when_it_ends_is_told_and_not_what_was_known():
+    bedside = Bedside(patient.new("p-1"), sentences.rules("en"), [])
+    row = bedside.rules.rows["bed.news2_urgent"]
+    for second, verdict, total, note in (
+        (0, Verdict.VIOLATED, 6, "7 rr=3 spo2=3"),
+        (60, Verdict.VIOLATED, 6, "7 rr=3 spo2=3"),
+        (70, Verdict.INSIDE, 1, "3 spo2=1"),
+        (700, Verdict.INSIDE, 1, "3 spo2=1"),
+    ):
+        time = ms(second)
+        condition.follow(
+            bedside, row, verdict, time, value=total, is_gap=False, note=note
+        )
+
+    assert [alert.text for alert in bedside.said][:: len(bedside.said) - 1] == [
+        "NEWS2 6, urgent from 5, for 60 s: RR +3, SpO₂ +3",
+        "NEWS2 at least 1 (3 of 7 known), was 5 or more for 11 min",
+    ]
