@@ -1,5 +1,7 @@
 """A bed for stories in time: `bed.at(12, hr=0)`, then what was told."""
 
+import dataclasses
+
 from typing import Any
 
 import msgspec
@@ -14,6 +16,8 @@ from icu_stream.domain.limits import Rules
 
 
 ADULT = profiles.load("adult")
+# Without NEWS2's own alarms, which would be told beside each other one of an ill patient.
+LIMITS = dataclasses.replace(ADULT, news2=())
 
 # A whole hour, so that minutes and buckets begin with the stories.
 DAY = 1_700_002_800_000
@@ -32,7 +36,7 @@ class Bed:
         said: Every message.
     """
 
-    def __init__(self, rules: Rules = ADULT, patient_id: str = "p-1") -> None:
+    def __init__(self, rules: Rules = LIMITS, patient_id: str = "p-1") -> None:
         self.rules = rules
         self.patient = patient.new(patient_id)
         self.said: list[Any] = []
@@ -47,6 +51,8 @@ class Bed:
         bed: str = "ICU1-01",
         interval_s: float | None = None,
         replay: bool = False,
+        primary: bool = False,
+        status: dict[str, str] | None = None,
         **values: Any,
     ) -> list[str]:
         """A message measured at a second; returns what was told on it."""
@@ -58,6 +64,8 @@ class Bed:
             # As decoded: JSON has no integers for us.
             values={c: float(v) if type(v) is int else v for c, v in values.items()},
             interval_s=interval_s,
+            primary=primary,
+            status=status or {},
         )
         arrived_ms = ms(second if arrived is None else arrived)
         return self.take(vitals, arrived_ms, replay=replay)

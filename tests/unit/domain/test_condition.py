@@ -115,3 +115,68 @@ def test_rule_26_survives_a_restart():
 
     assert bed.at(8, hr=28.1) == []
     assert "worsened" in bed.at(9, hr=28)[0]
+
+
+# --- rule 27: chattering
+
+
+def flapping(times: int, apart: float) -> Bed:
+    """A cuff's alarm that comes and goes."""
+    bed = Bed()
+    for number in range(times):
+        bed.at(number * apart, nibp_sys=85, interval_s=60)
+        if number < times - 1:
+            bed.at(number * apart + apart / 2, nibp_sys=120, interval_s=60)
+    return bed
+
+
+@pytest.mark.parametrize(("apart", "reason"), [(19.9, "comes and goes"), (20, "")])
+def test_rule_27_the_fourth_time_in_a_minute_is_chattering(apart, reason):
+    bed = flapping(4, apart)
+
+    assert (bed.last.event, bed.last.explanation.reason) == ("raised", reason)
+
+
+def test_rule_27_three_times_is_not():
+    assert flapping(3, 5).last.explanation.reason == ""
+
+
+def test_rule_27_it_is_over_when_it_was_inside_for_a_minute():
+    bed = flapping(4, 10)
+
+    assert bed.at(40, nibp_sys=120, interval_s=60) == []
+    assert bed.at(99.9, nibp_sys=120, interval_s=60) == ["90 nibp_sys.low standing"]
+    assert "100 nibp_sys.low cleared" in bed.at(100, nibp_sys=120, interval_s=60)
+
+
+def test_rule_27_flapping_meanwhile_is_one_alarm():
+    bed = flapping(4, 10)
+    said = len(bed.alerts)
+
+    for second in range(40, 70, 2):
+        bed.at(second, nibp_sys=85 if second % 4 else 120, interval_s=60)
+
+    assert len(bed.alerts) == said
+
+
+def test_rule_27_a_high_alarm_never_chatters():
+    bed = Bed()
+    for number in range(5):
+        bed.at(number * 12, spo2=75)
+        bed.every_second(number * 12 + 1, number * 12 + 7, spo2=97)
+        if "spo2.desat" in bed.states():
+            bed.acknowledge(number * 12 + 8, "spo2.desat")
+
+    assert "comes and goes" not in {a.explanation.reason for a in bed.alerts}
+    assert [a.event for a in bed.alerts].count("raised") == 5
+
+
+def test_rule_27_invalid_values_chatter_too_and_a_restart_forgets_nothing():
+    bed = Bed()
+    for number in range(3):
+        bed.at(number * 12, temp=60)
+        bed.every_second(number * 12 + 1, number * 12 + 8, temp=37)
+
+    bed.saved_and_restored().at(36, temp=60)
+
+    assert bed.last.explanation.reason == "comes and goes"
