@@ -64,7 +64,11 @@ class _Phrase(NamedTuple):
 
 
 class _Moment(NamedTuple):
-    """One transition, about to be told."""
+    """One transition, about to be told.
+
+    `is_over`: the alarm has ended, or waits to be seen. `is_gone`: because its condition
+    went away; a discharge ends an alarm whose condition may well hold.
+    """
 
     patient: Patient
     row: Row
@@ -76,6 +80,7 @@ class _Moment(NamedTuple):
     lasted_ms: int
     usual: float | None
     is_over: bool
+    is_gone: bool
 
     @property
     def lasted(self) -> str:
@@ -129,6 +134,7 @@ def alert(
         max(0, (alarm.ended or time) - alarm.onset),
         usual,
         is_over,
+        is_over and alarm.ended > 0,
     )
     if reason:
         reason = _in_language(words, phrase, reason)
@@ -394,16 +400,16 @@ def _fault(words: Catalogue, phrase: _Phrase, signal: Signal, alarm: Alarm) -> s
 
 def _tell_ecg_fault(moment: _Moment) -> list[str]:
     words = moment.words
-    text = words.ecg_fault_over if moment.is_over else words.ecg_fault_on
+    text = words.ecg_fault_over if moment.is_gone else words.ecg_fault_on
     return [text.format(signal=moment.phrase.name, duration=moment.lasted)]
 
 
 def _tell_status(moment: _Moment) -> list[str]:
     words, phrase = moment.words, moment.phrase
-    end = "over" if moment.is_over else "on"
+    end = "over" if moment.is_gone else "on"
     text: str = getattr(words, f"{phrase.condition}_{end}")
     parts = [text.format(signal=phrase.name, duration=moment.lasted)]
-    if not moment.is_over and moment.lasted_ms:
+    if not moment.is_gone and moment.lasted_ms:
         parts.append(words.lasting.format(duration=moment.lasted))
     return parts
 
@@ -413,7 +419,7 @@ def _tell_unit(moment: _Moment) -> list[str]:
     signal, value = BY_CODE[row.signal or ""], alarm.value
     if value is None:
         return _tell_other(moment)
-    if moment.is_over:
+    if moment.is_gone:
         shown = f"{_number(words, signal, value)} {phrase.unit}"
         text = words.unit_over
         return [text.format(signal=phrase.name, value=shown, duration=moment.lasted)]
@@ -430,7 +436,7 @@ def _tell_unit(moment: _Moment) -> list[str]:
 
 def _tell_added(moment: _Moment) -> list[str]:
     words = moment.words
-    text = words.added_over if moment.is_over else words.added_on
+    text = words.added_over if moment.is_gone else words.added_on
     return [
         text.format(words=moment.row.words),
         words.lasting_apart.format(duration=moment.lasted),
@@ -439,13 +445,13 @@ def _tell_added(moment: _Moment) -> list[str]:
 
 def _tell_other(moment: _Moment) -> list[str]:
     words = moment.words
-    text = words.other_over if moment.is_over else words.other_on
+    text = words.other_over if moment.is_gone else words.other_on
     return [text.format(code=moment.row.code, duration=moment.lasted)]
 
 
 def _tell_bed_no_data(moment: _Moment) -> list[str]:
     words, patient = moment.words, moment.patient
-    if moment.is_over:
+    if moment.is_gone:
         return [words.bed_no_data_over.format(duration=moment.lasted)]
     silent_ms = moment.time - patient.heard if patient.heard else moment.lasted_ms
     return [words.bed_no_data_on.format(duration=_span(words, silent_ms))]
@@ -453,7 +459,7 @@ def _tell_bed_no_data(moment: _Moment) -> list[str]:
 
 def _tell_clock(moment: _Moment) -> list[str]:
     words = moment.words
-    if moment.is_over:
+    if moment.is_gone:
         return [words.clock_over]
     seconds, device = notes.read_clock(moment.alarm.note)
     wrong = words.seconds.format(n=f"{seconds:+d}")
@@ -464,7 +470,7 @@ def _tell_clock(moment: _Moment) -> list[str]:
 
 def _tell_two_devices(moment: _Moment) -> list[str]:
     words = moment.words
-    if moment.is_over:
+    if moment.is_gone:
         return [words.two_devices_over.format(duration=moment.lasted)]
     code, devices = notes.read_devices(moment.alarm.note)
     name = words.signals.get(code)
@@ -480,7 +486,7 @@ def _tell_two_devices(moment: _Moment) -> list[str]:
 
 def _tell_fault(moment: _Moment) -> list[str]:
     words = moment.words
-    if moment.is_over:
+    if moment.is_gone:
         return [words.fault_over.format(duration=moment.lasted)]
     note = moment.alarm.note
     text = words.fault_on
@@ -501,7 +507,7 @@ def _tell_news2(moment: _Moment) -> list[str]:
         score = words.news2.format(total=total)
     is_single = code == "bed.news2_single"
     limit = _news2_from(moment.row)
-    if moment.is_over:
+    if moment.is_gone:
         text = words.news2_single_over if is_single else words.news2_over
         return [text.format(score=score, limit=limit, duration=moment.lasted)]
     text = {
@@ -522,7 +528,7 @@ def _tell_news2(moment: _Moment) -> list[str]:
 
 def _tell_unusual(moment: _Moment) -> list[str]:
     words, patient = moment.words, moment.patient
-    if moment.is_over:
+    if moment.is_gone:
         return [words.unusual_over.format(duration=moment.lasted)]
     parts = [words.unusual_on]
     if moment.event is not Event.RAISED:

@@ -133,6 +133,8 @@ def told(
     onset = time - round(case.seconds * 1000)
     among = among or rules(language)
     alarm = Alarm(case.code, onset, among.rows[case.code].priority, state=case.state)
+    if case.event in {Event.CLEARED, Event.LATCHED} and case.by is None:
+        alarm.ended = time
     for name, value in case.fields.items():
         setattr(alarm, name, value)
     return explain.alert(
@@ -236,6 +238,14 @@ def bed() -> Iterator[Case]:
     yield Case("raised", "bed.no_data", silent_s=10)
     yield Case("escalated", "bed.no_data", Event.ESCALATED, seconds=60, silent_s=70)
     yield Case("over", "bed.no_data", *over)
+    yield Case(
+        "discharged",
+        "bed.no_data",
+        *over,
+        by="nurse.jones",
+        reason=Reason.DISCHARGED,
+        silent_s=85,
+    )
     clock = {"note": notes.clock(-3_600_000, "mon-17")}
     yield Case("raised", "bed.clock_jump", fields=clock)
     yield Case("over", "bed.clock_jump", *over, fields=clock)

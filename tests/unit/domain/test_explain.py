@@ -231,3 +231,22 @@ def test_what_is_known_of_a_score_when_it_ends_is_told_and_not_what_was_known():
         "NEWS2 6, urgent from 5, for 60 s: RR +3, SpO₂ +3",
         "NEWS2 at least 1 (3 of 7 known), was 5 or more for 11 min",
     ]
+
+
+def test_a_discharge_does_not_say_that_what_was_wrong_is_right_again():
+    bed = Bed()
+    bed.at(0, hr=80, abp_sys=16, abp_dia=9.3, spo2=96)
+    bed.every_second(1, 5, hr=0, pulse=80, temp=99)
+    bed.fault(6)
+    bed.tick(20)
+    bed.ask(30, "discharge", reason="to the ward")
+
+    texts = {a.code: a.text for a in bed.alerts if a.event is Event.CLEARED}
+    by = ", ended by nurse: discharged: to the ward"
+    assert texts["bed.no_data"] == f"No data from the bed for 25 s{by}"
+    assert texts["hr.ecg_fault"] == (
+        f"ECG fault: HR 0 for 29 s, but there is a pulse{by}"
+    )
+    assert texts["abp_sys.unit"].startswith("ABP sys 16.0 reads as kPa (120 mmHg)")
+    assert texts["temp.invalid"].startswith("Temp 99 reads as Fahrenheit (37.2 °C)")
+    assert texts["bed.monitoring_fault"].startswith("Monitoring fault")
