@@ -1076,7 +1076,7 @@ class Patient:
         return [sample.value] + [
             other.value
             for other in others
-            if signal != "hr" or other.value != 0 or sample.value == 0
+            if signal != "hr" or other.value != 0 or sample.value == 0 or sample.off
         ]
 
     # -- rules 8 to 12: a limit -------------------------------------------------------
