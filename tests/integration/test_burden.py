@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 
 from icu_stream import bus
 from icu_stream.contracts import topics
-from icu_stream.contracts.commands import Command, CommandResult, CommandType
+from icu_stream.contracts.commands import Command, CommandType
 from icu_stream.contracts.envelope import REPLAY
 from icu_stream.settings import Settings
 from tests.integration import feed, replica
@@ -133,29 +133,20 @@ async def acknowledge_some(settings: Settings) -> None:
         for row in (json.loads(r.value) for r in await replica.read(settings, name))
     }
     commands: list[Any] = []
-    results: list[Any] = []
     for n, (patient_id, alert_id) in enumerate(sorted(ids)[::3]):
-        key = patient_id.encode()
-        command = Command(
-            command_id=alert_id,
-            type=CommandType.ACKNOWLEDGE,
-            patient_id=patient_id,
-            by="rn",
-            time=feed.START_MS,
-            alert_id=alert_id,
-        )
-        commands.append((key, msgspec.json.encode(command), []))
-        result = CommandResult(
-            command_id=f"f-{alert_id}",
-            type=CommandType.FEEDBACK,
-            accepted=True,
-            patient_id=patient_id,
-            alert_id=alert_id,
-            actionable=n % 4 == 0,
-        )
-        results.append((key, msgspec.json.encode(result), []))
+        for kind in (CommandType.ACKNOWLEDGE, CommandType.FEEDBACK):
+            command = Command(
+                command_id=f"{kind}-{alert_id}",
+                type=kind,
+                patient_id=patient_id,
+                by="rn",
+                time=feed.START_MS,
+                alert_id=alert_id,
+                actionable=n % 4 == 0,
+            )
+            row = (patient_id.encode(), msgspec.json.encode(command), [])
+            commands.append(row)
     await feed.send(settings, commands, topics.COMMANDS.name)
-    await feed.send(settings, results, topics.COMMAND_RESULTS.name)
 
 
 async def test_what_was_killed_counts_what_a_recount_of_the_topic_counts(kafka):
