@@ -147,7 +147,13 @@ def _is_loud(bedside: Bedside, row: Row, alarm: Alarm, event: Event) -> bool:
 def has_stronger(patient: Patient, rules: Rules, row: Row, priority: Priority) -> bool:
     """Does a stronger alarm of the same signal and direction stand for it (rule 12)?"""
     if row.condition is None or row.signal is None:
-        return False
+        stronger = (patient.alarms.get(code) for code in row.covered_by)
+        return any(
+            alarm is not None
+            and alarm.is_holding
+            and STRENGTH[alarm.priority] > STRENGTH[priority]
+            for alarm in stronger
+        )
     is_high = row.condition is Condition.HIGH
     for other in rules.limits[row.signal]:
         if (other.condition is Condition.HIGH) is not is_high:

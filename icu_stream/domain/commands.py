@@ -16,22 +16,26 @@ from icu_stream.contracts.commands import (
     LimitChange,
 )
 from icu_stream.contracts.signals import BY_CODE
-from icu_stream.domain import annunciation, pause, status
+from icu_stream.domain import annunciation, assessment, pause, personal, status
 from icu_stream.domain.annunciation import Bedside
 from icu_stream.domain.notes import Reason
-from icu_stream.domain.patient import Answer
+from icu_stream.domain.patient import Answer, Own, Patient, Proposal
 from icu_stream.errors import TransitionError
 
 
 _LONGEST_BED = 128
 _LONGEST_REASON = 200
 _SHORTEST_PAUSE_MS = 1000
+# Ours: limits of one patient are looked at again in each shift, and at the latest after a
+# long weekend; a proposal that nobody takes at once is of a patient as it was.
+_LIMITS_LAST_MS = 12 * 3_600_000
+_LIMITS_LONGEST_MS = 72 * 3_600_000
+_PROPOSAL_LASTS_MS = 600_000
 
 
 class Refusal(StrEnum):
     """Why a command is not done."""
 
-    NOT_SUPPORTED = "not supported yet"
     UNKNOWN_ALARM = "this patient has no such alarm"
     ALREADY_OVER = "the alarm is already over"
     ALREADY_ACKNOWLEDGED = "the alarm is already acknowledged"
@@ -40,11 +44,18 @@ class Refusal(StrEnum):
     SIGNAL_MISSING = "signal is missing: say which signal is taken off"
     UNKNOWN_SIGNAL = "there is no such signal"
     NOT_MEASURED = "the signal is not measured, or is taken off already"
-    OTHER_PROFILE = "another profile is in use here for all patients"
+    UNKNOWN_PROFILE = "there is no such profile here"
     REASON_MISSING = "reason is missing: say why"
     ALREADY_PAUSED = "the alarms are paused already"
     NOT_PAUSED = "the alarms are not paused"
     A_PAUSE = "a pause is not acknowledged: resume the alarms instead"
+    LIMITS_MISSING = "limits is missing: say which, and what they shall be"
+    LIMIT_TWICE = "a code is there twice"
+    EXPIRY = "expires is not within the next 72 h"
+    NO_OWN_LIMITS = "this patient has no limits of its own"
+    NOTHING_TO_PROPOSE = "nothing to propose: too little history, or all is as it is"
+    UNKNOWN_PROPOSAL = "there is no such proposal, or it is too late"
+    PROPOSAL_AND_LIMITS = "a proposal is taken as it is: leave limits out"
     ACTIONABLE_MISSING = "actionable is missing: say whether the alarm was worth it"
 
 
@@ -82,8 +93,7 @@ def obey(
         time: Its measurement time.
         arrived_ms: By our clock.
     """
-    deed = _DEEDS.get(command.type)
-    outcome = Refusal.NOT_SUPPORTED if deed is None else deed(bedside, command, time)
+    outcome = _DEEDS[command.type](bedside, command, time)
     if isinstance(outcome, Granted):
         limits = list(outcome.limits) or None
         answer = Answer(True, None, arrived_ms, limits, outcome.expires)
@@ -119,13 +129,17 @@ def _why(command: Command) -> str:
     return (command.reason or "").strip()[:_LONGEST_REASON]
 
 
-def _admit(bedside: Bedside, command: Command, _time: int) -> Outcome:
-    if command.profile not in {None, bedside.rules.name}:
-        return Refusal.OTHER_PROFILE
+def _admit(bedside: Bedside, command: Command, time: int) -> Outcome:
+    rules, name = bedside.rules, command.profile
+    is_other = name is not None and name != rules.name
+    if is_other and name not in rules.profiles:
+        return Refusal.UNKNOWN_PROFILE
     if command.bed is not None:
         if not 0 < len(command.bed) <= _LONGEST_BED:
             return Refusal.BED_MISSING
         bedside.patient.bed = command.bed
+    if name is not None and is_other:
+        personal.take_profile(bedside, name, time, command.by)
     bedside.patient.is_admitted = True
     return _DONE
 
@@ -207,6 +221,96 @@ def _resume(bedside: Bedside, command: Command, time: int) -> Outcome:
     return _DONE
 
 
+def _observe(bedside: Bedside, command: Command, time: int) -> Outcome:
+    refusal = assessment.observe(bedside, command, time)
+    return _DONE if refusal is None else refusal
+
+
+def _set_limits(bedside: Bedside, command: Command, time: int) -> Outcome:
+    patient = bedside.patient
+    until = time + _LIMITS_LAST_MS
+    if command.expires is not None:
+        until = command.expires + time - _wall(bedside, time)
+    changes = command.limits
+    refusal: str | None
+    if command.proposal is None:
+        refusal = _limits_refusal(command)
+    else:
+        refusal = _proposal_refusal(patient, command, time)
+        if patient.proposal is not None:
+            changes = patient.proposal.limits
+    if not time < until <= time + _LIMITS_LONGEST_MS:
+        refusal = refusal or Refusal.EXPIRY
+    if refusal is not None:
+        return refusal
+    own = dict(patient.own)
+    for change in changes:
+        before = own.get(change.code, Own(None, None))
+        delay_ms = None if change.delay_s is None else round(change.delay_s * 1000)
+        own[change.code] = Own(
+            before.limit if change.limit is None else change.limit,
+            before.delay_ms if delay_ms is None else delay_ms,
+            until,
+            command.by,
+            _why(command),
+            _wall(bedside, time),
+            _wall(bedside, until),
+        )
+    refusal = personal.refused(personal.profile_of(bedside.rules), own)
+    if refusal is not None:
+        return refusal
+    personal.change(bedside, own)
+    return Granted(tuple(changes), _wall(bedside, until))
+
+
+def _limits_refusal(command: Command) -> Refusal | None:
+    changes = command.limits
+    if not _why(command):
+        return Refusal.REASON_MISSING
+    if not changes or any(c.limit is None and c.delay_s is None for c in changes):
+        return Refusal.LIMITS_MISSING
+    if len({change.code for change in changes}) < len(changes):
+        return Refusal.LIMIT_TWICE
+    return None
+
+
+def _proposal_refusal(patient: Patient, command: Command, time: int) -> Refusal | None:
+    proposal = patient.proposal
+    if command.limits:
+        return Refusal.PROPOSAL_AND_LIMITS
+    if proposal is None or proposal.command_id != command.proposal:
+        return Refusal.UNKNOWN_PROPOSAL
+    if time >= proposal.until:
+        return Refusal.UNKNOWN_PROPOSAL
+    return None if _why(command) else Refusal.REASON_MISSING
+
+
+def _reset_limits(bedside: Bedside, command: Command, _time: int) -> Outcome:
+    patient = bedside.patient
+    codes = [change.code for change in command.limits] or sorted(patient.own)
+    if not codes:
+        return Refusal.NO_OWN_LIMITS
+    for code in codes:
+        if code not in patient.own:
+            return f"{code}: the limit is not this patient's own"
+    own = {code: limit for code, limit in patient.own.items() if code not in codes}
+    reason = personal.refused(personal.profile_of(bedside.rules), own)
+    if reason is not None:
+        return reason
+    personal.change(bedside, own)
+    return Granted(tuple(LimitChange(code) for code in codes))
+
+
+def _propose_limits(bedside: Bedside, command: Command, time: int) -> Outcome:
+    """Nothing changes until a person takes them."""
+    changes = personal.proposed(bedside.patient, bedside.rules)
+    if not changes:
+        return Refusal.NOTHING_TO_PROPOSE
+    until = time + _PROPOSAL_LASTS_MS
+    bedside.patient.propose(Proposal(command.command_id, list(changes), until))
+    return Granted(changes, _wall(bedside, until))
+
+
 def _absent(bedside: Bedside, alert_id: str) -> Refusal:
     """Was there such an alarm? Only the last of each code is remembered."""
     patient = bedside.patient
@@ -259,6 +363,10 @@ _DEEDS: dict[CommandType, Callable[[Bedside, Command, int], Outcome]] = {
     CommandType.ACKNOWLEDGE: _acknowledge,
     CommandType.PAUSE: _pause,
     CommandType.RESUME: _resume,
+    CommandType.SET_LIMITS: _set_limits,
+    CommandType.RESET_LIMITS: _reset_limits,
+    CommandType.PROPOSE_LIMITS: _propose_limits,
+    CommandType.OBSERVE: _observe,
     CommandType.SIGNAL_OFF: _signal_off,
     CommandType.FEEDBACK: _feedback,
 }

@@ -1,4 +1,4 @@
-"""What falls due with time: ends of pauses, silence, escalation, reminders, statements.
+"""What falls due with time: pauses, silence, escalation, reminders, statements, scores.
 
 Rules 15 to 20 of `docs/alarms.md`. Every due moment is in the patient's state or follows
 from it, so it does not matter what brings time forward: the next message, a tick of the
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from icu_stream.contracts.alerts import Event
 from icu_stream.contracts.signals import INDEX, SIGNALS
-from icu_stream.domain import absence, annunciation, pause
+from icu_stream.domain import absence, annunciation, assessment, pause, personal
 from icu_stream.domain.annunciation import Bedside
 from icu_stream.domain.limits import FOREVER_MS, Rules
 from icu_stream.domain.patient import Patient
@@ -25,23 +25,31 @@ class _Sort(NamedTuple):
     code: str
 
 
-_PAUSE, _NO_DATA, _ESCALATION, _REMINDER, _STANDING = range(5)
+_PAUSE, _LIMITS, _NO_DATA, _ESCALATION, _REMINDER, _STANDING, _SCORES = range(7)
 _SHORTEST_MS = round(
     1000 * min(s.no_data_s for s in SIGNALS if s.no_data_s is not None)
 )
 
 
-def advance(bedside: Bedside, until: int) -> None:
-    """Let everything happen that falls due up to a moment, itself included."""
-    patient, rules, _ = bedside
+def advance(bedside: Bedside, until: int) -> Bedside:
+    """Let everything happen that falls due up to a moment, itself included.
+
+    Returns:
+        The bedside; with other rules, where limits of the patient's own ended.
+    """
+    patient = bedside.patient
     if until >= patient.due:
         while True:
-            due = min((s for s in _all(patient, rules, until)), default=None)
+            due = min(_all(patient, bedside.rules, until), default=None)
             if due is None or due.moment > until:
                 break
-            _happen(bedside, due)
+            if due.kind == _LIMITS:
+                bedside = personal.expire(bedside, due.moment)
+            else:
+                _happen(bedside, due)
         patient.due = bound(patient)
     patient.now = max(patient.now, until)
+    return bedside
 
 
 def due(patient: Patient) -> int | None:
@@ -49,9 +57,13 @@ def due(patient: Patient) -> int | None:
     moments = list(_silences(patient))
     if patient.pause_until:
         moments.append((patient.pause_until, 0, pause.CODE))
+    moments += [(own.until, 0, code) for code, own in patient.own.items()]
     for alarm in patient.alarms.values():
         moments += [(m, 0, "") for m in (alarm.escalate, alarm.remind) if m]
         moments.append((alarm.restate, 0, ""))
+    scores = assessment.due(patient)
+    if scores is not None:
+        moments.append((scores, 0, ""))
     return min(moments)[0] if moments else None
 
 
@@ -68,6 +80,8 @@ def _silences(patient: Patient) -> Iterator[tuple[int, int, str]]:
 def _all(patient: Patient, rules: Rules, until: int) -> Iterator[_Sort]:
     if patient.pause_until:
         yield _Sort(patient.pause_until, _PAUSE, 0, pause.CODE)
+    for code, own in patient.own.items():
+        yield _Sort(own.until, _LIMITS, 0, code)
     for moment, rank, code in _silences(patient):
         yield _Sort(moment, _NO_DATA, rank, code)
     for alarm in patient.alarms.values():
@@ -80,6 +94,9 @@ def _all(patient: Patient, rules: Rules, until: int) -> Iterator[_Sort]:
         passed = max(0, until - alarm.restate) // rules.standing_ms
         moment = alarm.restate + passed * rules.standing_ms
         yield _Sort(moment, _STANDING, rank, alarm.code)
+    scores = assessment.due(patient, until)
+    if scores is not None:
+        yield _Sort(scores, _SCORES, 0, "")
 
 
 def _happen(bedside: Bedside, due: _Sort) -> None:
@@ -90,6 +107,8 @@ def _happen(bedside: Bedside, due: _Sort) -> None:
         absence.begin_bed(bedside, due.moment)
     elif due.kind == _NO_DATA:
         absence.begin_signal(bedside, due.code, due.moment)
+    elif due.kind == _SCORES:
+        assessment.fall_due(bedside, due.moment)
     else:
         alarm = patient.alarms[due.code]
         row = rules.rows[due.code]
@@ -111,6 +130,11 @@ def bound(patient: Patient, besides: Container[str] = ()) -> int:
             any is counted for them.
     """
     bound = patient.pause_until or FOREVER_MS
+    for own in patient.own.values():
+        bound = min(bound, own.until)
+    scores = assessment.due(patient)
+    if scores is not None:
+        bound = min(bound, scores)
     if not patient.is_holding(absence.BED):
         if patient.heard:
             # The device that speaks next decides, and may be a faster one.

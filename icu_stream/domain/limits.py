@@ -82,6 +82,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         words: The condition as a person says it, for an added rule.
         covered_by: Codes whose alarm stands for this one while it is stronger, where
             signal and direction do not say it.
+        range: Within which the limit of one patient may be moved, both ends included;
+            None = it may not.
+        longest_delay_ms: The longest delay of one patient; None = it may not be changed.
     """
 
     code: str
@@ -99,6 +102,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     escalate_to: Priority | None = None
     words: str = ""
     covered_by: tuple[str, ...] = ()
+    range: Band | None = None
+    longest_delay_ms: int | None = None
 
 
 def verdict(row: Row, value: float) -> Verdict:
@@ -205,6 +210,8 @@ class Rules:
         advisory: When a model's hint is given.
         news2: Rows of NEWS2's alarms, the strongest first.
         language: Of the alerts' texts: one of `catalogue.LANGUAGES`.
+        profiles: All that the worker knows, by name; these rules among them.
+        base: The profile, where a patient's own limits have been moved; None = itself.
     """
 
     name: str
@@ -229,9 +236,24 @@ class Rules:
     news2: tuple[Row, ...] = ()
     added: tuple[Rule, ...] = ()
     language: str = "en"
+    profiles: Mapping[str, "Rules"] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    base: "Rules | None" = field(default=None, repr=False, compare=False)
     _bands: dict[frozenset[str], Bands] = field(
         default_factory=dict, repr=False, compare=False
     )
+
+    def moved(
+        self,
+        rows: Mapping[str, Row],
+        limits: Mapping[str, tuple[Row, ...]],
+        quiet: Mapping[str, Band],
+    ) -> "Rules":
+        """These rules with other limits: those of one patient."""
+        return replace(
+            self, rows=rows, limits=limits, quiet=quiet, base=self, _bands={}
+        )
 
     @property
     def label(self) -> str:

@@ -17,18 +17,18 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from icu_stream.contracts.alerts import Kind
 from icu_stream.contracts.commands import Command, CommandResult
-from icu_stream.contracts.scores import Anomaly, Scores
 from icu_stream.contracts.signals import BY_CODE, INDEX, SIGNALS
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import (
     absence,
     annunciation,
     artefact,
+    assessment,
     commands,
     condition,
     escalation,
+    personal,
     sharing,
     skew,
     status,
@@ -47,11 +47,6 @@ from icu_stream.domain.limits import (
 from icu_stream.domain.patient import MAX_DEVICES, Device, Patient, Source, Track
 from icu_stream.errors import IcuStreamError
 
-
-# Ours: a score that moved by less looks the same on a screen; and whoever starts late
-# has it within a minute.
-SCORE_STEP = 0.05
-SCORE_MS = 60_000
 
 _LONGEST_NAME = 128
 # Signals that we do not know, in a message on the usual path. Ours: what a monitor sends
@@ -154,9 +149,10 @@ def step(  # noqa: C901 - in one piece: each call would cost it a twentieth
 
 def tick(patient: Patient, now_ms: int, rules: Rules) -> Sequence[Message]:
     """Let time pass up to a moment of our clock (rule 5)."""
-    if patient.last is None:
+    if patient.last is None and not (patient.pause_until or patient.own):
         return ()
-    return _advanced(patient, now_ms + patient.last.skew, rules).said
+    here = patient.last.skew if patient.last is not None else 0
+    return _advanced(patient, now_ms + here, rules).said
 
 
 def command(
@@ -189,6 +185,7 @@ def fault(
     """
     time = time_ms if patient.last is None else patient.last.time
     patient.settle()
+    rules = personal.rules_of(patient, rules)
     bedside = Bedside(patient, rules, [])
     row = rules.rows[_FAULT]
     patient.faults += 1
@@ -213,8 +210,8 @@ def due_ms(patient: Patient) -> int | None:
 
 def _advanced(patient: Patient, until: int, rules: Rules) -> Bedside:
     patient.settle()
-    bedside = Bedside(patient, rules, [])
-    escalation.advance(bedside, until)
+    bedside = Bedside(patient, personal.rules_of(patient, rules), [])
+    bedside = escalation.advance(bedside, until)
     _set_check(patient)
     return bedside
 
@@ -278,8 +275,8 @@ class _Record:
         self.patient = patient
         self.vitals = vitals
         self.arrived_ms = arrived_ms
-        self.rules = rules
-        self.bedside = Bedside(patient, rules, [])
+        self.rules = personal.rules_of(patient, rules)
+        self.bedside = Bedside(patient, self.rules, [])
         self.error: Exception | None = None
         # Signals that come after a gap.
         self.gaps: set[str] = set()
@@ -379,14 +376,15 @@ class _Record:
 
     def apply(self, device: Device, time: int) -> None:
         """A message that is not late: advance, then its values (rule 2)."""
-        patient, vitals, rules = self.patient, self.vitals, self.rules
+        patient, vitals = self.patient, self.vitals
         bed = vitals.bed[:_LONGEST_NAME]
         if bed != device.bed:
             device.bed = bed
             patient.bed = bed or patient.bed
         device.time = time
         patient.last = device
-        escalation.advance(self.bedside, time)
+        self.bedside = escalation.advance(self.bedside, time)
+        self.rules = rules = self.bedside.rules
         # Here, as `pass_time` does: before anything else is said of the message.
         if time >= patient.windows.end_ms:
             self.guarded(self.turn, time)
@@ -433,7 +431,7 @@ class _Record:
         return self.answer()
 
     def turn(self, time: int) -> None:
-        """Ten seconds have ended: the model scores them, then learns them."""
+        """Ten seconds have ended: the model scores and learns them; then all scores."""
         patient = self.patient
         end_ms = patient.windows.end_ms
         doubtful = {*patient.suspects}
@@ -444,31 +442,9 @@ class _Record:
         if means is None:
             return
         patient.suspect_buckets += bool(doubtful)
-        rows = self.rules.rows
-        is_learning = not doubtful and not any(
-            alarm.is_holding and rows[code].kind is Kind.PHYSIOLOGICAL
-            for code, alarm in patient.alarms.items()
-        )
-        score, shares = patient.step_model(means, learn=is_learning)
-        is_moved = patient.score < 0 or abs(score - patient.score) >= SCORE_STEP
-        model = patient.model
-        if model is None or not (is_moved or end_ms - patient.score_time >= SCORE_MS):
-            return
-        patient.score, patient.score_time = score, end_ms
-        anomaly = Anomaly(
-            score=round(score, 4),
-            shares={code: round(share, 4) for code, share in shares.items()},
-            warm=model.warm,
-            model=model.name,
-        )
-        self.bedside.said.append(
-            Scores(
-                patient_id=patient.patient_id,
-                bed=patient.bed,
-                time=end_ms,
-                anomaly=anomaly,
-            )
-        )
+        is_learning = not doubtful and not assessment.is_alarmed(self.bedside)
+        scored = patient.step_model(means, learn=is_learning)
+        assessment.step(self.bedside, end_ms, means, doubtful, scored)
 
     def hear(
         self,
@@ -509,6 +485,9 @@ class _Record:
         if kept:
             patient.times.append(time)
             patient.rows.append(values if len(kept) == len(values) else kept)
+            # If nothing follows, what it says must be scored all the same.
+            end_ms = patient.windows.end_ms + assessment.GRACE_MS
+            patient.due = min(patient.due, end_ms)
         late = set(known).difference(fresh, self.aside)
         if late:
             patient.late_values += len(late)
@@ -570,7 +549,10 @@ class _Record:
         if is_valid_gap:
             self.gaps.add(code)
         others = self.others.get(code, {})
-        own = Source(at, float(value), device.bed_ms) if is_valid else None
+        is_off = code in self.suspects and status.is_about(self.vitals, code)
+        own = None
+        if is_valid:
+            own = Source(at, float(value), device.bed_ms, is_off)
         if others or track.is_shared or track.device != device.name:
             sharing.remember(track, device, others, own)
         track.device = device.name
@@ -594,7 +576,7 @@ class _Record:
             track.valid_until = at + track.no_data_ms
             track.value = float(value)
             track.source_ms = device.bed_ms
-            track.is_off = code in self.suspects and status.is_about(self.vitals, code)
+            track.is_off = is_off
             low, high = rules.quiet[code]
             is_in_band = low <= value <= high
             if is_step and not is_in_band:
@@ -653,7 +635,9 @@ class _Record:
         track.decided_until = at + track.no_data_ms
         is_suspect = code in self.suspects
         for row in rules.limits[code]:
-            worst = sharing.worst(row, value, others) if others else value
+            worst = value
+            if others:
+                worst = sharing.worst(row, value, others, is_off=track.is_off)
             condition.follow(
                 bedside,
                 row,
@@ -680,6 +664,8 @@ class _Record:
                 value=float(sample.value),
                 is_gap=sample.is_valid_gap,
             )
+        if is_fault:
+            assessment.miss_beat(patient, at)
         return is_fault
 
     def mark_busy(self, code: str) -> None:

@@ -8,11 +8,12 @@ save each second writes little:
 piece   holds                                       changes
 ======  ==========================================  ==========================
 `s`     the hot state, MessagePack, versioned       each record
-`c`     answered commands, ended alarms             commands, ends of alarms
+`c`     answered commands, ended alarms, limits     commands, ends of alarms
 `r*`    raw samples of the last 60 s                see `windows`
 `h*`    24 h by the minute                          see `windows`
 `m`     the model                                   every `SNAPSHOT_STEPS` steps
 `n`     what the model was given since then         each 10 s
+`o`     the chart: readings, charted values         each 10 s, what is charted
 ======  ==========================================  ==========================
 
 All of it is bounded: a track for each known signal, a run and an alarm for each code of
@@ -40,7 +41,8 @@ from icu_stream.contracts.signals import INDEX, SIGNALS
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import models
 from icu_stream.domain.alarm import Alarm
-from icu_stream.domain.limits import FOREVER_MS, NO_BANDS, Bands
+from icu_stream.domain.chart import Chart
+from icu_stream.domain.limits import FOREVER_MS, NO_BANDS, Bands, Rules
 from icu_stream.domain.models import PatientModel
 from icu_stream.domain.windows import Saved as SavedWindows
 from icu_stream.domain.windows import Windows
@@ -179,11 +181,13 @@ class Source(msgspec.Struct, array_like=True, frozen=True, gc=False):
         valid: When it was valid, by the signal's time.
         value: In the signal's unit.
         lasts_ms: So long it counts.
+        is_off: Its own message said that the sensor is off.
     """
 
     valid: int
     value: float
     lasts_ms: int
+    is_off: bool = False
 
 
 class Track(msgspec.Struct, array_like=True, gc=False):
@@ -258,6 +262,42 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     expires: int | None = None
 
 
+class Own(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One limit of one patient.
+
+    Attributes:
+        limit: In the signal's unit; None = the profile's.
+        delay_ms: None = the profile's.
+        until: The first moment at which it does not count, measurement time.
+        by: Who set it.
+        reason: Why.
+        since: When, by our clock.
+        expires: Until when, by our clock.
+    """
+
+    limit: float | None
+    delay_ms: int | None
+    until: int = 0
+    by: str = ""
+    reason: str = ""
+    since: int = 0
+    expires: int = 0
+
+
+class Proposal(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Limits that a person may take.
+
+    Attributes:
+        command_id: Of the command that asked for them.
+        limits: What would change.
+        until: The first moment at which it is too late, measurement time.
+    """
+
+    command_id: str
+    limits: list[LimitChange]
+    until: int
+
+
 class _Step(msgspec.Struct, array_like=True, frozen=True):
     """What the model was given once."""
 
@@ -297,10 +337,14 @@ class _Answers(msgspec.Struct, array_like=True, frozen=True):
     version: int
     commands: dict[str, Answer]
     ended: dict[str, int]
+    profile: str | None = None
+    own: dict[str, Own] = {}
+    proposal: Proposal | None = None
 
 
 _hot = msgspec.msgpack.Decoder(_Hot).decode
 _answers = msgspec.msgpack.Decoder(_Answers).decode
+_chart = msgspec.msgpack.Decoder(Chart).decode
 _steps = msgspec.msgpack.Decoder(list[bytes]).decode
 _step = msgspec.msgpack.Decoder(_Step).decode
 
@@ -358,10 +402,14 @@ class Patient:
         suspects: Signals with a suspect value in the open bucket.
         shared: When the bed was heard, as several devices spoke the same signal last.
         windows: What was measured.
+        chart: Readings and charted values, for scores.
         model: What is usual; None before the first 10 s.
+        profile: By name, where a person chose it; None = the worker's.
+        own: Limits of this patient, by code.
+        proposal: The last one; None = there was none.
+        rules: The worker's, and those that count for this patient, once they are made.
         pause_until: The alarms are paused until then, measurement time; 0 = they are not.
         score: Of the model, as last published; negative = never.
-        score_time: When.
     """
 
     __slots__ = (
@@ -372,6 +420,7 @@ class Patient:
         "bed",
         "bed_ms",
         "busy",
+        "chart",
         "check",
         "commands",
         "devices",
@@ -392,14 +441,17 @@ class Patient:
         "model",
         "model_restarts",
         "now",
+        "own",
         "patient_id",
         "pause_until",
+        "profile",
+        "proposal",
         "put_aside",
         "raised",
         "rows",
+        "rules",
         "runs",
         "score",
-        "score_time",
         "shared",
         "start",
         "suspect_buckets",
@@ -441,14 +493,18 @@ class Patient:
         self.busy: set[str] = set()
         self.commands: dict[str, Answer] = {}
         self.ended: dict[str, int] = {}
+        self.profile: str | None = None
+        self.own: dict[str, Own] = {}
+        self.proposal: Proposal | None = None
+        self.rules: tuple[Rules, Rules] | None = None
         self.pause_until = 0
         self.raised: dict[str, list[int]] = {}
         self.suspects: set[str] = set()
         self.shared = 0
         self.windows = Windows()
+        self.chart = Chart()
         self.model: PatientModel | None = None
         self.score = -1.0
-        self.score_time = 0
         # The open bucket's own lists: one attribute less on the way of each message.
         self.times = self.windows.times
         self.rows = self.windows.rows
@@ -528,6 +584,22 @@ class Patient:
         self.ended[code] = onset
         self._changed.add(b"c")
 
+    def mark_chart(self) -> None:
+        """The chart has changed: it is saved next time."""
+        self._changed.add(b"o")
+
+    def take_limits(self, own: dict[str, Own]) -> None:
+        """Let other limits of this patient count from its next message on."""
+        self.own = own
+        self.rules = None
+        self._changed.add(b"c")
+        self.unbind()
+
+    def propose(self, proposal: Proposal) -> None:
+        """Keep what a person may take."""
+        self.proposal = proposal
+        self._changed.add(b"c")
+
     def step_model(
         self, means: dict[str, float], *, learn: bool
     ) -> tuple[float, dict[str, float]]:
@@ -552,6 +624,8 @@ class Patient:
         self.busy.clear()
         self.unbind()
         self.heard = 0
+        self.profile = self.proposal = None
+        self.take_limits({})
         self.pause_until = 0
         self.raised.clear()
         self.suspects.clear()
@@ -560,11 +634,12 @@ class Patient:
             device.searching = {}
         self.is_admitted = False
         self.windows.clear()
+        self.chart = Chart()
         self.model = None
-        self.score, self.score_time = -1.0, 0
+        self.score = -1.0
         self._steps = []
         self._snapshot = b""
-        self._changed |= {b"m", b"n"}
+        self._changed |= {b"m", b"n", b"o"}
 
     # --- saving
 
@@ -574,11 +649,21 @@ class Patient:
         pieces = {b"s": self._hot_piece()}
         changed = self._changed
         if b"c" in changed:
-            pieces[b"c"] = _encode(_Answers(_VERSION, self.commands, self.ended))
+            answers = _Answers(
+                _VERSION,
+                self.commands,
+                self.ended,
+                self.profile,
+                self.own,
+                self.proposal,
+            )
+            pieces[b"c"] = _encode(answers)
         if b"m" in changed:
             pieces[b"m"], self._snapshot = self._snapshot, b""
         if b"n" in changed:
             pieces[b"n"] = _encode(self._steps) if self._steps else b""
+        if b"o" in changed:
+            pieces[b"o"] = b"" if self.chart == Chart() else _encode(self.chart)
         changed.clear()
         return pieces | self.windows.pieces()
 
@@ -600,7 +685,7 @@ class Patient:
                 self.alarms,
                 [device.saved() for device in self.devices.values()],
                 self.score,
-                self.score_time,
+                0,  # was when it was published: in the chart now
                 self.windows.saved(),
                 self.pause_until,
                 self.raised,
@@ -625,7 +710,7 @@ class Patient:
         self.devices = {saved.name: saved.device() for saved in hot.devices}
         if hot.last_device is not None:
             self.last = self.devices[hot.last_device]
-        self.score, self.score_time = hot.score, hot.score_time
+        self.score = hot.score
         self.pause_until = hot.pause_until
         self.raised = hot.raised
         self.suspects = set(hot.suspects)
@@ -684,6 +769,7 @@ def restore(patient_id: str, pieces: Mapping[bytes, bytes]) -> Patient:
     try:
         hot = _hot(pieces[b"s"])
         answers = _answers(pieces[b"c"]) if pieces.get(b"c") else None
+        chart = _chart(pieces[b"o"]) if pieces.get(b"o") else None
     except (KeyError, msgspec.MsgspecError) as error:
         msg = f"state of {patient_id}: {error!r}"
         raise StateError(msg) from error
@@ -699,5 +785,9 @@ def restore(patient_id: str, pieces: Mapping[bytes, bytes]) -> Patient:
         raise StateError(msg) from error
     if answers is not None:
         patient.commands, patient.ended = answers.commands, answers.ended
+        patient.profile, patient.own = answers.profile, answers.own
+        patient.proposal = answers.proposal
+    if chart is not None:
+        patient.chart = chart
     patient.restore_model(pieces)
     return patient

@@ -67,7 +67,8 @@ def _all(track: Track) -> dict[str, Source]:
         return track.sources
     if track.device is None or not track.valid:
         return {}
-    return {track.device: Source(track.valid, track.value, track.source_ms)}
+    own = Source(track.valid, track.value, track.source_ms, track.is_off)
+    return {track.device: own}
 
 
 def is_put_aside(
@@ -112,19 +113,24 @@ def remember(
     track.is_shared = track.sources is not None
 
 
-def worst(row: Row, value: float, others: Mapping[str, Source]) -> float:
+def worst(
+    row: Row, value: float, others: Mapping[str, Source], *, is_off: bool
+) -> float:
     """The value of any source that is worst for a limit.
 
-    A heart rate that is counted is a pulse: beside it, another's zero is none.
+    A heart rate that is counted is a pulse: beside it, another's zero is none. One whose
+    leads are off counts nothing.
     """
-    is_beating = row.signal == "hr" and value > 0
+    is_beating = row.signal == "hr" and value > 0 and not is_off
     values = [value, *(s.value for s in others.values() if s.value or not is_beating)]
     return max(values) if row.condition is Condition.HIGH else min(values)
 
 
 def has_pulse(others: Mapping[str, Source], oldest: int) -> bool:
     """Does another device count a heart rate, not before a moment?"""
-    return any(s.value > 0 and s.valid >= oldest for s in others.values())
+    return any(
+        s.value > 0 and not s.is_off and s.valid >= oldest for s in others.values()
+    )
 
 
 def judge(

@@ -140,10 +140,10 @@ def test_an_admission_names_the_bed_and_is_said_in_the_explanation():
     assert "nobody is admitted" not in bed.last.explanation.limit_source
 
 
-def test_an_admission_to_another_profile_is_refused():
+def test_an_admission_to_a_profile_that_is_not_here_is_refused():
     result = with_alarm().ask(7, "admit", profile="neonate")
 
-    assert result.reason == Refusal.OTHER_PROFILE
+    assert result.reason == Refusal.UNKNOWN_PROFILE
 
 
 @pytest.mark.parametrize("where", ["", "x" * 129])
@@ -241,10 +241,9 @@ def test_taking_off_what_is_not_on_is_refused(signal, reason):
     assert with_alarm().ask(7, "signal_off", signal=signal).reason == reason
 
 
-def test_what_is_not_built_yet_is_refused_and_not_ignored():
-    result = with_alarm().ask(7, CommandType.OBSERVE)
-
-    assert (result.accepted, result.reason) == (False, "not supported yet")
+@pytest.mark.parametrize("kind", CommandType)
+def test_each_type_of_command_is_known(kind):
+    assert with_alarm().ask(7, kind, reason="x").type is kind
 
 
 def test_rule_31_feedback_marks_an_alarm_that_is_there_or_is_over():

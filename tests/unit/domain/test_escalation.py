@@ -175,6 +175,8 @@ def test_the_next_due_is_exact_and_by_our_clock():
     bed.tick(110)
 
     assert bed.told == ["10 bed.no_data raised"]
+    assert bed.due_s() == 100 + 20  # nobody has ended the first 10 s: they are scored
+    bed.tick(120)
     assert bed.due_s() == 100 + 70
 
 

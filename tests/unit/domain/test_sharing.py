@@ -76,6 +76,14 @@ def test_rule_25_a_zero_beside_a_counted_heart_rate_is_no_asystole():
     assert "hr.asystole" not in {a.code for a in bed.alerts}
 
 
+def test_rule_25_an_ecg_whose_leads_are_off_hides_no_asystole():
+    bed = Bed()
+
+    side_by_side(bed, 0, 5, {"hr": 0}, {"hr": 80}, status={"hr": "lead_off"})
+
+    assert "4 hr.asystole raised" in bed.told
+
+
 def test_rule_25_two_zeros_are_an_asystole():
     bed = Bed()
 

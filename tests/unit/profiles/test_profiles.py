@@ -105,7 +105,7 @@ def test_the_numbers_of_the_page_are_those_of_the_profile():
     )
     (steady,) = said(r"skew stays within (\d+) s of the first")
     assert ADULT.clock_steady_ms == int(steady) * 1000
-    assert said(r"The (third) suspicious message")
+    assert said(r"the (third) suspicious message")
     assert ADULT.clock_messages == 3
     assert said(r"`bed.clock_jump` \(technical, (\w+)\)") == (
         rows["bed.clock_jump"].priority,
