@@ -116,6 +116,22 @@ def pause_ends(bed: Bed) -> None:
 
 
 @story(
+    52,
+    "What flaps is one chattering alarm, not many",
+    "temp 39.5 for a second in each seven, six times; then 37",
+)
+def chattering(bed: Bed) -> None:
+    for second in range(130):
+        flaps = second % 7 == 0 and second < 42
+        bed.at(second, temp=39.5 if flaps else 37.0)
+    for second in (0, 7, 14, 21):
+        bed.expect(at(second), "temp.high", LOW)
+    bed.one_alarm("temp.high", episodes=4)
+    # Inside since 36 s, for 60 s.
+    bed.expect(at(96), "temp.high", LOW, Event.CLEARED)
+
+
+@story(
     53,
     "19 % worse is the same alarm, 20 % is a worsening",
     "rr 31 for 15 s; 36.9; 37",
