@@ -5,6 +5,7 @@ signals of a monitor and so are not in `icu_stream.sources.readers`. Values are 
 codes of `icu_stream.contracts` and in their units; nothing is filled in.
 """
 
+import math
 import tarfile
 
 from collections.abc import Iterator
@@ -81,7 +82,7 @@ _PHYSIONET = {
     "WBC": "wbc",
     "pH": "ph",
 }
-# A stay can be scored when a vital sign or the consciousness was charted: 3,947 of 4,000.
+# A stay can be scored when a vital sign or the consciousness was charted: 3,946 of 4,000.
 _SCORABLE = frozenset(
     {"HR", "RespRate", "SaO2", "Temp", "SysABP", "DiasABP", "MAP"}
     | {"NISysABP", "NIDiasABP", "NIMAP", "GCS"}
@@ -277,7 +278,8 @@ def _eicu_values(
             values[stay] = []
             # The row of an hour holds what was charted until its end.
             urine = _Urine(-HOUR_MS)
-            if (years := age.get(stay)) is not None and years == years:
+            years = age.get(stay)
+            if years is not None and math.isfinite(years):
                 values[stay].append((0, "age", float(years)))
         charted_now = values[stay]
         for code, column in columns.items():

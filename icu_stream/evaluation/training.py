@@ -11,12 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from numpy.typing import NDArray
+
 from icu_stream.domain.risk import Prior, Risk, RiskState
 from icu_stream.evaluation import learner, splits
 from icu_stream.evaluation.cohorts import HOUR_MS, Stay
 from icu_stream.evaluation.designs import Design
 from icu_stream.evaluation.learner import OnlineLogistic, Vector
 
+
+Mask = NDArray[np.bool_]
 
 # Hours of a stay that a prior of its end is learnt from, each counting as a part of a
 # stay: so it can be asked at any hour. A prior of an hour learns every hour.
@@ -39,7 +43,7 @@ class Table(NamedTuple):
     labels: Vector
     read: Vector
 
-    def rows(self, wanted: Vector) -> "Table":
+    def rows(self, wanted: Mask) -> "Table":
         """Those rows where `wanted` is true."""
         return Table(*(column[wanted] for column in self))
 
@@ -108,28 +112,34 @@ def learn(
     """
     read = table.read
     if design.drop:
-        chance = np.random.default_rng(seed).random((len(read), read.shape[1] // 2))
-        read = np.where(np.repeat(chance < design.drop, 2, axis=1), math.nan, read)
+        gone = np.random.default_rng(seed).random(len(read)) < design.drop
+        read = read.copy()
+        for i, one in enumerate(design.empty.inputs):
+            if one.code in design.taken:
+                read[gone, 2 * i : 2 * i + 2] = math.nan
     rows = learner.features(design.empty, read)
     for row, label, weight in zip(rows, table.labels, weights(table), strict=True):
         model.learn_row(row, bool(label), float(weight))
 
 
 def weights(table: Table) -> Vector:
-    """Let a stay with one outcome for all its rows count as one row."""
+    """How much each row counts.
+
+    Where a stay has one outcome its rows together count as one, later hours, when more
+    is known, in proportion to the hour. Where labels change each row counts as one.
+    """
     if not _one_outcome(table):
         return np.ones(len(table.labels))
-    _, where, counts = np.unique(table.stays, return_inverse=True, return_counts=True)
-    result: Vector = 1.0 / counts[where]
+    _, where = np.unique(table.stays, return_inverse=True)
+    hours = table.hours + 1.0
+    result: Vector = hours / np.bincount(where, hours)[where]
     return result
 
 
 def _one_outcome(table: Table) -> bool:
     """Is a stay's label the same at all its hours?"""
     bad = set(table.stays[table.labels > 0].tolist())
-    return not any(
-        stay in bad for stay in set(table.stays[table.labels == 0].tolist())
-    )
+    return not any(stay in bad for stay in set(table.stays[table.labels == 0].tolist()))
 
 
 def landmarks(table: Table) -> Table:
@@ -151,22 +161,42 @@ def cross_validate(design: Design, stays: Sequence[Stay], table: Table) -> Vecto
     for fold in range(splits.FOLDS):
         held = folds == fold
         model = train(design, table.rows(~held))
-        logits[held] = model.logits(
-            learner.features(design.empty, table.read[held])
-        )
+        logits[held] = model.logits(learner.features(design.empty, table.read[held]))
     return logits
 
 
 def prequential(
-    model: OnlineLogistic, design: Design, table: Table
+    model: OnlineLogistic, design: Design, table: Table, learnable: Mask | None = None
 ) -> Vector:
-    """Log-odds of each row before its stay is learnt; changes the model."""
+    """Log-odds of each row before its stay is learnt; changes the model.
+
+    Args:
+        model: What scores and learns.
+        design: Its inputs.
+        table: Rows by stay and time.
+        learnable: (n,) bool, rows that are learnt; all by default.
+    """
     rows = learner.features(design.empty, table.read)
-    counts = weights(table)
+    wanted = np.ones(len(rows), bool) if learnable is None else learnable
+    counts = np.zeros(len(rows))
+    counts[wanted] = weights(table.rows(wanted))
     logits = np.zeros(len(rows))
     for stay in dict.fromkeys(table.stays.tolist()):
         its = np.flatnonzero(table.stays == stay)
         logits[its] = model.logits(rows[its])
-        for i in its:
+        for i in its[wanted[its]]:
             model.learn_row(rows[i], bool(table.labels[i]), float(counts[i]))
     return logits
+
+
+def columns(table: Table, whole: Prior, part: Prior) -> Table:
+    """The same rows with the readings of some inputs alone.
+
+    Args:
+        table: Rows with the inputs of `whole`.
+        whole: Has every input of `part`, and the same range and validity for it.
+        part: Whose inputs are kept, in its order.
+    """
+    at = {one.code: 2 * i for i, one in enumerate(whole.inputs)}
+    kept = [at[one.code] + j for one in part.inputs for j in (0, 1)]
+    return table._replace(read=table.read[:, kept])
