@@ -3,6 +3,7 @@
 #   make test     all checks and tests; needs Java, Maven and Chromium, too
 #   make conformance   the named scenarios on the real worker over real Kafka, one line each
 #   make bench    what is measured, beside its peers
+#   make evidence what scores and models are worth: docs/evidence.md, from ../shared/data
 #   make chaos    minutes of kills, freezes and cut connections
 #   make lint     ruff, mypy, import-linter        make format   mend the layout
 #   make lock     resolve the dependencies anew    make clean    remove all of it
@@ -95,6 +96,11 @@ chaos: tools
 
 bench: $(BENCH_VENV)/.done tools
 	@$(BENCH_VENV)/bin/python -m tests.benchmarks $(ARGS)
+
+# One thread: the same figures on every machine, and sums of small matrices need no more.
+evidence: $(VENV)/.dev
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m icu_stream.evaluation.evidence \
+	  --shared "$${ICU_SHARED:-../shared}" --output docs/evidence.md
 
 lint: $(VENV)/.dev
 	@echo "ruff check"; $(BIN)/ruff check --quiet .

@@ -255,6 +255,31 @@ def replay(
     raise typer.Exit(code)
 
 
+@app.command("train", rich_help_panel="Tools")
+def train_prior(
+    prior: Annotated[str, typer.Argument(help="mortality or sepsis.")],
+    shared: Annotated[
+        Path,
+        typer.Argument(exists=True, file_okay=False, help="The folder with data/."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write [default: PRIOR.json here].", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Learn a risk prior, stay by stay, from the training part of its recordings.
+
+    The file is what the worker scores with; docs/models says what is shipped, what it
+    was learnt from and what it is worth.
+    """
+    # numpy and pyarrow take half a second to import.
+    from icu_stream.evaluation import priors  # noqa: PLC0415
+
+    priors.run(prior, shared, output or Path(f"{prior}.json"), typer.echo)
+
+
 @app.command("schema", rich_help_panel="Tools")
 def write_schema(
     output: Annotated[
