@@ -114,7 +114,7 @@ def test_the_numbers_of_the_page_are_those_of_the_profile():
     (clear,) = said(r"valid value that comes (\d+) s or more after")
     assert rows["hr.invalid"].clear_ms == int(clear) * 1000
     pressure, window = said(
-        r"`abp_sys - abp_dia` >= (\d+), either not older than (\d+) s"
+        r"`abp_sys - abp_dia` >= (\d+), either valid .*? not older than (\d+) s"
     )
     assert ADULT.pulse_pressure == int(pressure)
     assert ADULT.corroboration_ms == int(window) * 1000
@@ -132,7 +132,7 @@ def test_the_numbers_of_the_page_are_those_of_the_profile():
 
     (times,) = said(r"no-data time is max\(the table's, ([\d.]+) x")
     assert ADULT.intervals == float(times)
-    bed, times = said(r"bed's no-data time is max\((\d+) s, ([\d.]+) x `interval_s`")
+    bed, times = said(r"The bed.\*\* Its no-data time is max\((\d+) s, ([\d.]+) x `interval_s`")
     assert (ADULT.bed_ms, ADULT.intervals) == (int(bed) * 1000, float(times))
     (spoken,) = said(r"spoken at least ([\d.]+) x `interval_s`")
     assert ADULT.spoken_intervals == float(spoken)
