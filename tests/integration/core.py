@@ -80,13 +80,20 @@ def _alerts(said: Said) -> list[bytes]:
     ]
 
 
-def differences(patient_id: str, records: Sequence[Record]) -> list[str]:
+def differences(
+    patient_id: str, records: Sequence[Record], wanted: Outcome | None = None
+) -> list[str]:
     """Where core and reference differ on a log, the first record that shows it first.
 
     The order of the messages of one record is compared within each alarm only: the
     page does not order different alarms there.
+
+    Args:
+        patient_id: Whose.
+        records: The log.
+        wanted: What the reference makes of it, where that is known already.
     """
-    wanted = reference.expected(patient_id, records)
+    wanted = wanted or reference.expected(patient_id, records)
     got, alerts = expected(patient_id, records)
     found = []
     by_record: dict[int, list[Json]] = {}

@@ -15,7 +15,6 @@ and what a proposal of limits proposes.
 import itertools
 import json
 import math
-import os
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -201,14 +200,6 @@ class Profile:
 HARD: dict[str, Hard] = {}
 ADULT = Profile(LIMITS, ESCALATES_S, HARD)
 PROFILES = {"adult": ADULT}
-
-IN_FORCE = {int(n) for n in os.environ.get("REFERENCE_RULES", "26,28").split(",") if n}
-
-
-def in_force(rule: int) -> bool:
-    """Is a rule held against the core?"""
-    return rule in IN_FORCE
-
 
 # ---------------------------------------------------------------------------------
 # What goes in and what comes out
@@ -733,7 +724,7 @@ class Patient:
         if last is None or time > last.time:
             return time
         allowed = max(no_data_ms(signal, interval), CLOCK_S * SECOND)
-        if not in_force(25) or last.time - time >= allowed:
+        if last.time - time >= allowed:
             return None
         if last.device == device:
             return last.time + time - last.own_time
@@ -756,7 +747,7 @@ class Patient:
                 own_time=time,
                 record=self.record,
                 suspect=signal in suspect,
-                off=signal in off and in_force(22),
+                off=signal in off,
                 unit=signal in unit,
             )
             for signal, moment in taken.items()
@@ -799,8 +790,9 @@ class Patient:
         if signal == "hr" and self.rule_7(sample):
             return
         values = self.rule_25_values(signal, sample)
-        for limit in self.limits():  # the stronger ones come first in the table
-            if limit.signal == signal:
+        for row in self.profile.limits:  # the stronger ones come first in the table
+            if row.signal == signal:
+                limit = self.rule_29_limit(row)
                 self.rule_8_to_11(limit, sample, worst_of(limit, values))
 
     def rule_6(self, signal: str, sample: Sample) -> None:
@@ -881,8 +873,6 @@ class Patient:
         message: Json,
     ) -> set[str]:
         """The signals of a message whose values are suspect, but for their unit."""
-        if not in_force(22):
-            return set()
         valid = numbers(values)
         suspect = {s for s in valid if status_of(message, s) in OFF}
         if any(
@@ -914,8 +904,6 @@ class Patient:
 
     def rule_23_signals(self, time: int, values: Mapping[str, Any]) -> set[str]:
         """The signals of a message whose values read as another unit."""
-        if not in_force(23):
-            return set()
         valid = numbers(values)
         alive = {
             name: self.has_at_least(name, least, time, valid)
@@ -960,8 +948,6 @@ class Patient:
 
     def rule_24(self, time: int, message: Json) -> None:
         """`<signal>.<status>`: the device says why there is no value."""
-        if not in_force(24):
-            return
         name = message.get("device", "")
         device = self.devices[name]
         device.said.append(Said(time, self.record, message.get("status") or {}))
@@ -1017,8 +1003,6 @@ class Patient:
 
     def other_sources(self, signal: str, device: str, now: int) -> list[Sample]:
         """The last valid values of the other devices that measure a signal."""
-        if not in_force(25):
-            return []
         return [
             sample
             for name, sample in self.sources.get(signal, {}).items()
@@ -1080,10 +1064,6 @@ class Patient:
         ]
 
     # -- rules 8 to 12: a limit -------------------------------------------------------
-
-    def limits(self) -> list[Limit]:
-        """The limits that hold now: the profile's, or this patient's own."""
-        return [self.rule_29_limit(limit) for limit in self.profile.limits]
 
     def rule_8_to_11(self, limit: Limit, sample: Sample, value: float) -> None:
         """One limit, decided by one value."""
@@ -1150,7 +1130,7 @@ class Patient:
 
     def rule_26(self, limit: Limit, decision: Decision) -> None:
         """`worsened`: it sounds again, and whoever has seen it has not seen this."""
-        if not in_force(26) or limit.side == "zero" or not decision.violated:
+        if limit.side == "zero" or not decision.violated:
             return
         if not self.is_active(limit.code):
             return
@@ -1170,7 +1150,7 @@ class Patient:
         earlier = self.raised_at.setdefault(code, [])
         earlier.append(time)
         is_meant = code.endswith(".invalid") or code in self.profile.codes
-        if not is_meant or priority == "high" or not in_force(27):
+        if not is_meant or priority == "high":
             return False
         if len(earlier) < CHATTERING:
             return False
@@ -1433,7 +1413,7 @@ class Patient:
                 old.delay_s if delay_s is None else delay_s,
                 expires,
             )
-        if contradict(self.limits()):
+        if contradict(map(self.rule_29_limit, self.profile.limits)):
             self.own = before
             return False
         return True
@@ -1547,8 +1527,8 @@ class Patient:
 
     def limit_of(self, alarm: Alarm) -> float | None:
         """The limit in force now; none where the alarm is not one of a limit."""
-        rows = [row.limit for row in self.limits() if row.code == alarm.code]
-        return rows[0] if rows else alarm.limit
+        rows = [row for row in self.profile.limits if row.code == alarm.code]
+        return self.rule_29_limit(rows[0]).limit if rows else alarm.limit
 
     def say(
         self,
@@ -1605,6 +1585,11 @@ def expected(patient_id: str, records: Iterable[Record]) -> Outcome:
     patient = Patient(patient_id)
     for record in records:
         patient.take(record)
+    return outcome_of(patient)
+
+
+def outcome_of(patient: Patient) -> Outcome:
+    """What a patient's log must have led to by now."""
     patient.outcome.open = {a.alert_id: a.state for a in patient.alarms.values()}
     return patient.outcome
 

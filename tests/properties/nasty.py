@@ -65,7 +65,9 @@ FAMILIES = (
     "stays",  # admissions, other profiles, feedback, charting
 )
 ENABLED = tuple(
-    name for name in os.environ.get("NASTY_FAMILIES", "worse,pauses").split(",") if name
+    name
+    for name in os.environ.get("NASTY_FAMILIES", "worse,pauses,words").split(",")
+    if name
 )
 LINE = ("abp_sys", "abp_dia", "abp_mean")
 LINES = (
