@@ -1508,7 +1508,7 @@ class Patient:
         alarm = Alarm(code, kind, priority, onset, limit, alarm_id, time, value=value)
         alarm.chattering = self.rule_27_is_chattering(code, priority, time)
         self.alarms[code] = alarm
-        self.last_onset[code] = max(onset, self.last_onset.get(code, onset))
+        self.last_onset[code] = onset
         self.say(alarm, "raised", time, annunciate=annunciate)
 
     def over(self, code: str, time: int, value: float | None = None) -> None:
