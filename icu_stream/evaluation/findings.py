@@ -93,10 +93,8 @@ def _judged_rows(result: Result, judged: Sequence[Judged | None]) -> Iterator[Ro
         yield Row(
             name, cells, [float(n) for n in sums], is_harm=name != "events caught"
         )
-    if result.knowledge is not Knowledge.STAYS:
+    if result.knowledge is Knowledge.HOURS:
         for what in kinds:
-            if any(lead < 0 for one in known for lead in one.lead_ms.get(what, ())):
-                continue
             leads = [median_ms(one.lead_ms.get(what, [])) for one in known]
             yield Row(
                 f"median lead before {what}",

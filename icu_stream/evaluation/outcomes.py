@@ -16,7 +16,8 @@ from typing import Protocol
 
 import msgspec
 
-from icu_stream.contracts.alerts import Kind
+from icu_stream.contracts.alerts import Kind, Priority
+from icu_stream.domain.limits import STRENGTH
 from icu_stream.errors import ConfigurationError
 from icu_stream.evaluation.tally import Judged
 from icu_stream.evaluation.trial import Episode
@@ -66,8 +67,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     def judge(self, patient_id: str, episodes: Sequence[Episode]) -> Judged | None:
         """What must come, and what was raised while a story lasts.
 
-        An alarm that must come counts as caught when it is on between its earliest and
-        its latest moment; where it comes later, but while the story lasts, as late.
+        An alarm that must come counts as caught when it is on, with its priority or a
+        higher one, between its earliest and its latest moment; where it comes later, but
+        while the story lasts, as late.
         """
         told = self.by_patient.get(patient_id)
         if told is None:
@@ -100,19 +102,27 @@ def _hold(truth: Truth, episodes: Sequence[Episode], judged: Judged) -> None:
     for must in truth.must:
         what = f"{truth.story} ({must.priority})"
         _increase(judged.total, what)
-        on = [
-            episode
+        moments = [
+            moment
             for episode in episodes
             if episode.code == must.code
-            and (truth.end is None or episode.raised <= truth.end)
             and (episode.ended is None or episode.ended > must.earliest)
+            and (moment := _risen(episode, must.priority)) is not None
+            and (truth.end is None or moment <= truth.end)
         ]
-        if not on:
+        if not moments:
             _increase(judged.missed, what)
             continue
-        first = min(episode.raised for episode in on)
+        first = min(moments)
         _increase(judged.caught if first <= must.latest else judged.late, what)
         judged.lead_ms.setdefault(what, []).append(min(0, truth.start - first))
+
+
+def _risen(episode: Episode, priority: Priority) -> int | None:
+    """When an alarm had at least a priority; None = never."""
+    wanted = STRENGTH[priority]
+    levels = episode.levels()
+    return next((moment for moment, p in levels if STRENGTH[p] >= wanted), None)
 
 
 class Hours(msgspec.Struct, frozen=True, kw_only=True):

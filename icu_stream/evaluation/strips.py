@@ -200,12 +200,24 @@ def fewest(found: Iterable[Candidate], most: int = _KEPT) -> list[Candidate]:
 
 
 def chosen(found: Iterable[Candidate], most: int = MOST) -> list[Candidate]:
-    """Those to be shown: strongest first, and each code and change in its turn."""
+    """Those to be shown, each code and change in its turn.
+
+    Strongest first; of the same strength, what is gone before what comes later.
+    """
     groups: dict[tuple[int, str, str], list[Candidate]] = {}
     for candidate in fewest(found, most):
         key = (candidate.profile, candidate.code, str(candidate.change))
         groups.setdefault(key, []).append(candidate)
-    turns = sorted(groups.values(), key=lambda own: (-own[0].strength, own[0].code))
+    order = list(Change)
+    turns = sorted(
+        groups.values(),
+        key=lambda own: (
+            -own[0].strength,
+            order.index(own[0].change),
+            own[0].code,
+            own[0].profile,
+        ),
+    )
     longest = max((len(own) for own in turns), default=0)
     taken = [own[turn] for turn in range(longest) for own in turns if turn < len(own)]
     return taken[:most]

@@ -60,8 +60,8 @@ class Episode(msgspec.Struct, kw_only=True):
         return [(self.raised, self.priority), *self.rose]
 
     def end(self, log_end: int) -> int:
-        """When it ended, or the log did."""
-        return log_end if self.ended is None else self.ended
+        """When it ended, or the log did; some are raised in the silence after it."""
+        return max(log_end, self.raised) if self.ended is None else self.ended
 
 
 def without_statements(rules: Rules) -> Rules:

@@ -73,6 +73,17 @@ def test_an_alarm_that_came_sooner_and_holds_is_caught():
     assert judged.lead_ms == {"apnoea (medium)": [-5000]}
 
 
+def test_a_high_alarm_that_is_raised_weaker_is_missed_until_it_has_risen():
+    must = Expected(
+        code="rr.apnoea", priority=Priority.HIGH, earliest=ms(114), latest=ms(120)
+    )
+    weak, risen = (episode("rr.apnoea", 115) for _ in range(2))
+    risen.rose.append((ms(140), Priority.HIGH))
+
+    assert judge(weak, must=[must]).missed == {"apnoea (high)": 1}
+    assert judge(risen, must=[must]).late == {"apnoea (high)": 1}
+
+
 def test_alarms_are_right_wrong_or_not_judged_by_the_story_of_their_moment():
     judged = judge(
         episode("rr.low", 115),

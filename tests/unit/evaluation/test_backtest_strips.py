@@ -48,6 +48,12 @@ def test_the_same_alarms_are_no_change():
     assert changes(same, same) == []
 
 
+def test_what_is_raised_in_the_silence_after_a_log_can_be_the_same():
+    late = [episode(2010, 2010, None, "bed.no_data")]
+
+    assert changes(late, late) == []
+
+
 def test_what_has_no_counterpart_is_gone_or_new():
     assert changes([episode(10, 25, 60)], []) == [("gone", "spo2.low", 0)]
     assert changes([], [episode(10, 25, 60)]) == [("new", "spo2.low", 0)]
