@@ -4,10 +4,12 @@ Theory of operation. Values come as the dict of one message and are kept as they
 in two lists, until the bucket of 10 s that they belong to ends. Then the bucket is
 folded once: into a *block* of bytes (the raw samples of the last 60 s are six of those),
 into the means that the patient's model gets, and into the aggregates of the current
-minute. When the minute ends they become 16-bit numbers in the table of the open hour,
-and when the hour ends its table is compressed. All boundaries are of measurement time,
-aligned to the epoch, and time passes here by messages alone, never by ticks: what is in
-a window depends on what was measured and on nothing else.
+minute. When the minute ends they become 16-bit numbers in the table of the open hour.
+When the hour ends its table is closed, and some minutes later compressed: all patients'
+hours end at the same moment, and compressing takes longer than anything else here. All
+boundaries are of measurement time, aligned to the epoch, and time passes here by messages
+alone, never by ticks: what is in a window depends on what was measured and on nothing
+else.
 
 A late value goes where it belongs: into the open bucket, a block, the current minute, the
 open hour or a closed one. In the last 60 s a sample that is already there is left alone;
@@ -17,7 +19,7 @@ further back a repeated sample cannot be told from a late one and counts again.
 piece    holds                                               changes
 =======  ==================================================  =========================
 `r0-6`   one bucket: index, offsets, signals, columns        the open one: each message
-`h0-23`  one hour: index, bytes (plain while open)           the open one: each minute
+`h0-23`  one hour: index, bytes (plain for a while)          the open one: each minute
 =======  ==================================================  =========================
 """
 
@@ -46,6 +48,8 @@ HOURS = 24
 USUAL_MINUTES = 30
 
 _VERSION = 1
+# In version 1 no hour was plain but the open one.
+_HOUR_VERSION = 2
 _COUNT = len(SIGNALS)
 # A mean is kept to one decimal more than the signal is shown with; lowest and highest as
 # they are shown, rounded outwards. The widest range, -20 to 375, fits 16 bits 8 times.
@@ -56,7 +60,12 @@ _SCALE_OF = {signal.code: scale for signal, scale in zip(SIGNALS, _SCALES, stric
 _CELL = struct.Struct("<Bhhh")
 _CELL_TYPE = np.dtype([("n", "u1"), ("mean", "<i2"), ("low", "<i2"), ("high", "<i2")])
 _MINUTE_BYTES = _COUNT * _CELL.size
+_MINUTE = struct.Struct("<" + _CELL.format[1:] * _COUNT)
 _HOUR_BYTES = 60 * _MINUTE_BYTES
+# Closed hours that may be plain at once: the last one, and two for late values.
+_MOST_PLAIN = 3
+# Of zlib: 2 % more bytes than its best, in a third of the time.
+_LEVEL = 4
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -72,7 +81,7 @@ class _Block(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class _Hour(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One hour: the plain table while it is open, compressed when it is closed.
+    """One hour: a plain table, or a compressed one.
 
     `signals` is how many signals a minute of a plain table has: more may have been
     appended to the signals since it was written.
@@ -81,7 +90,7 @@ class _Hour(msgspec.Struct, array_like=True, frozen=True, gc=False):
     version: int
     hour: int
     signals: Annotated[int, msgspec.Meta(ge=1)]
-    is_closed: bool
+    is_compressed: bool
     table: bytes
 
 
@@ -144,7 +153,8 @@ class Windows:
         self._minutes: dict[str, Minute] = {}
         self._hour = -1
         self._table = bytearray()
-        self._hours: dict[int, bytes] = {}
+        # Closed ones: compressed, or plain in a bytearray.
+        self._hours: dict[int, bytes | bytearray] = {}
         # By signal: minutes in the 24 h, and the sum of their scaled means. Integers,
         # so that adding and taking away leaves no residue.
         self._totals: dict[str, tuple[int, int]] = {}
@@ -192,6 +202,8 @@ class Windows:
             self._minute = minute
             if minute // 60 != self._hour:
                 self._end_hour(minute // 60)
+            else:
+                self._compress(minute % 60)
         return means
 
     def _fold(self) -> dict[str, float]:
@@ -252,42 +264,57 @@ class Windows:
         """Write the open minute into the table of the open hour."""
         if not self._minutes:
             return
-        base = self._minute % 60 * _MINUTE_BYTES
-        _lengthen(self._table, base + _MINUTE_BYTES)
+        cells = [0] * (4 * _COUNT)
         for code, (n, total, low, high) in self._minutes.items():
             number = INDEX[code]
             mean = round(total / n * _SCALES[number])
-            _CELL.pack_into(
-                self._table,
-                base + number * _CELL.size,
-                min(int(n), 255),
-                mean,
-                *_outwards(number, low, high),
-            )
+            below, above = _outwards(number, low, high)
+            at = 4 * number
+            cells[at : at + 4] = min(int(n), 255), mean, below, above
             self._count(code, 1, mean)
+        base = self._minute % 60 * _MINUTE_BYTES
+        _lengthen(self._table, base + _MINUTE_BYTES)
+        _MINUTE.pack_into(self._table, base, *cells)
         self._minutes.clear()
         self._changed.add(_hour_name(self._hour))
 
     def _end_hour(self, hour: int) -> None:
-        """Compress the open hour, forget those of the day before, open another."""
+        """Close the open hour, forget those of the day before, open another."""
         if self._hour >= 0:
-            self._hours[self._hour] = _compressed(self._table)
+            self._hours[self._hour] = self._table
+            self._limit_plain(self._hour)
             self._changed.add(_hour_name(self._hour))
         for old in [h for h in self._hours if h <= hour - HOURS]:
-            self._forget(_expanded(self._hours.pop(old)))
+            self._forget(self._hours.pop(old))
             self._changed.add(_hour_name(old))
         self._hour = hour
         self._table = bytearray()
         self._changed.add(_hour_name(hour))
 
-    def _forget(self, table: bytearray) -> None:
+    def _compress(self, minute: int) -> None:
+        """Compress the plain hours whose minute has come.
+
+        Args:
+            minute: Of the open hour.
+        """
+        for hour, table in self._hours.items():
+            # Depends on what was measured alone, and differs from patient to patient.
+            if isinstance(table, bytearray) and minute > zlib.crc32(table) % 50:
+                self._hours[hour] = _compressed(table)
+                self._changed.add(_hour_name(hour))
+
+    def _limit_plain(self, kept: int) -> None:
+        """Compress the oldest plain hours when there are too many; never `kept`."""
+        plain = [h for h, table in self._hours.items() if isinstance(table, bytearray)]
+        others = sorted(hour for hour in plain if hour != kept)
+        for hour in others[: len(plain) - _MOST_PLAIN]:
+            self._hours[hour] = _compressed(self._hours[hour])
+            self._changed.add(_hour_name(hour))
+
+    def _forget(self, hour: bytes | bytearray) -> None:
         """Take an hour out of what is usual."""
-        cells = np.frombuffer(table, _CELL_TYPE).reshape(60, _COUNT)
-        minutes = np.count_nonzero(cells["n"], axis=0)
-        sums = cells["mean"].sum(axis=0, dtype=np.int64)
-        for signal, count, total in zip(SIGNALS, minutes, sums, strict=True):
-            if count:
-                self._count(signal.code, -int(count), -int(total))
+        for number, minutes, total in _summed(hour):
+            self._count(SIGNALS[number].code, -minutes, -total)
 
     def _count(self, code: str, minutes: int, total: int) -> None:
         had, sum_ = self._totals.get(code, (0, 0))
@@ -403,10 +430,13 @@ class Windows:
 
     def _place_in_closed(self, minute: int, values: Mapping[str, float]) -> None:
         hour = minute // 60
-        closed = self._hours.get(hour)
-        table = bytearray(_HOUR_BYTES) if closed is None else _expanded(closed)
+        table = self._hours.get(hour)
+        if not isinstance(table, bytearray):
+            # Plain from now on: late values come by the hour.
+            table = bytearray() if table is None else _expanded(table)
+            self._hours[hour] = table
+            self._limit_plain(hour)
         self._place_in(table, minute % 60, values)
-        self._hours[hour] = _compressed(table)
         self._changed.add(_hour_name(hour))
 
     # --- saving
@@ -441,11 +471,10 @@ class Windows:
         for hour, table in self._hours.items():
             name = _hour_name(hour)
             if name in self._changed:
-                found[name] = _encode((_VERSION, hour, _COUNT, True, table))
+                found[name] = _hour_piece(hour, table)
         name = _hour_name(self._hour)
         if self._hour >= 0 and name in self._changed:
-            table = bytes(self._table)
-            found[name] = _encode((_VERSION, self._hour, _COUNT, False, table))
+            found[name] = _hour_piece(self._hour, self._table)
         self._changed.clear()
         return found
 
@@ -469,7 +498,7 @@ class Windows:
         return windows
 
     def _restore_block(self, name: bytes, raw: bytes) -> None:
-        block = _read(name, raw, _block)
+        block = _read(name, raw, _block, _VERSION)
         # Unfolded here even if closed, so that a damaged one is found now.
         try:
             times, rows = _unfolded(block)
@@ -483,8 +512,8 @@ class Windows:
             self._blocks[block.bucket] = raw
 
     def _restore_hour(self, name: bytes, raw: bytes) -> None:
-        hour = _read(name, raw, _hour)
-        if hour.is_closed:
+        hour = _read(name, raw, _hour, _HOUR_VERSION)
+        if hour.is_compressed:
             # Unpacked once here, so that a damaged one is found now.
             try:
                 _unpacked(hour.table)
@@ -494,10 +523,13 @@ class Windows:
             self._hours[hour.hour] = hour.table
             return
         table = _widened(hour.table, hour.signals)
-        if len(table) > _HOUR_BYTES or hour.hour != self._hour:
-            msg = f"piece {name.decode()}: not the open hour's table"
+        if len(table) > _HOUR_BYTES or len(table) % _MINUTE_BYTES:
+            msg = f"piece {name.decode()}: {len(table)} bytes are no hour's table"
             raise StateError(msg)
-        self._table = table
+        if hour.hour == self._hour:
+            self._table = table
+        else:
+            self._hours[hour.hour] = table
 
 
 def _lengthen(table: bytearray, size: int) -> None:
@@ -518,11 +550,12 @@ def _widened(table: bytes, signals: int) -> bytearray:
 def _outwards(number: int, low: float, high: float) -> tuple[int, int]:
     """Lowest and highest as a signal is shown, not inside what they were."""
     scale = _SCALES[number] // _FINER
-    # Rounded first: 37.1 * 10 is a little more than 371.
-    return (
-        math.floor(round(low * scale, 6)),
-        math.ceil(round(high * scale, 6)),
-    )
+    below, above = low * scale, high * scale
+    # As most are: measured with the digits that are shown.
+    if (lowest := int(below)) == below and (highest := int(above)) == above:
+        return lowest, highest
+    # Rounded first: the product of a decimal may be a little off.
+    return math.floor(round(below, 6)), math.ceil(round(above, 6))
 
 
 def _as_saved(
@@ -539,14 +572,19 @@ def _hour_name(hour: int) -> bytes:
     return b"h%02d" % (hour % HOURS)
 
 
-def _read(name: bytes, raw: bytes, decode: Any) -> Any:
+def _hour_piece(hour: int, table: bytes | bytearray) -> bytes:
+    is_compressed = not isinstance(table, bytearray)
+    return _encode((_HOUR_VERSION, hour, _COUNT, is_compressed, bytes(table)))
+
+
+def _read(name: bytes, raw: bytes, decode: Any, newest: int) -> Any:
     try:
         piece = decode(raw)
     except msgspec.MsgspecError as error:
         msg = f"piece {name.decode()}: {error}"
         raise StateError(msg) from error
-    if piece.version != _VERSION:
-        msg = f"piece {name.decode()}: version {piece.version}, want {_VERSION}"
+    if not 1 <= piece.version <= newest:
+        msg = f"piece {name.decode()}: version {piece.version}, want at most {newest}"
         raise StateError(msg)
     return piece
 
@@ -562,7 +600,7 @@ def _unfolded(block: _Block) -> tuple[list[int], list[dict[str, float]]]:
     return [start + offset for offset in block.offsets], rows
 
 
-def _compressed(table: bytearray) -> bytes:
+def _compressed(table: bytes | bytearray) -> bytes:
     """An hour's table without absent signals, as small differences, zlib.
 
     Layout before zlib: samples, then the low and the high bytes of: steps of the mean,
@@ -580,7 +618,9 @@ def _compressed(table: bytearray) -> bytes:
     halves = np.ascontiguousarray(numbers.transpose(0, 2, 1), "<i2").view("u1")
     planes = halves.reshape(-1, 2).T.tobytes()
     counts = kept["n"].T.tobytes()
-    return bytes([len(present), *present.tolist()]) + zlib.compress(counts + planes, 9)
+    return bytes([len(present), *present.tolist()]) + zlib.compress(
+        counts + planes, _LEVEL
+    )
 
 
 def _unpacked(packed: bytes) -> tuple[list[int], bytes]:
@@ -620,3 +660,24 @@ def _expanded(packed: bytes) -> bytearray:
     cells["low"][:, present] = shown - below
     cells["high"][:, present] = shown + above
     return table
+
+
+def _summed(hour: bytes | bytearray) -> list[tuple[int, int, int]]:
+    """Of each signal of a plain or compressed hour: number, minutes, sum of means."""
+    if isinstance(hour, bytearray):
+        cells = np.frombuffer(bytes(hour), _CELL_TYPE).reshape(-1, _COUNT)
+        n, means = cells["n"].T, cells["mean"].T
+        present = list(range(_COUNT))
+    else:
+        present, raw = _unpacked(hour)
+        size = 60 * len(present)
+        n = np.frombuffer(raw, "u1", size).reshape(-1, 60)
+        # Of the six planes: the low and the high bytes of the mean's steps.
+        below = np.frombuffer(raw, "u1", size, size).astype(np.uint16)
+        above = np.frombuffer(raw, "u1", size, 4 * size).astype(np.uint16)
+        steps = (below | above << 8).view(np.int16).reshape(-1, 60)
+        means = np.cumsum(steps, axis=1, dtype=np.int16)
+    minutes = np.count_nonzero(n, axis=1).tolist()
+    totals = means.sum(axis=1, dtype=np.int64).tolist()
+    summed = zip(present, minutes, totals, strict=True)
+    return [signal for signal in summed if signal[1]]

@@ -34,7 +34,16 @@ class Fed(Windows):
         return n, mean / scale, low / shown, high / shown
 
     def hour(self, hour: int) -> bytearray:
-        return windows._expanded(self._hours[hour])
+        table = self._hours[hour]
+        if isinstance(table, bytes):
+            return windows._expanded(table)
+        return table.ljust(windows._HOUR_BYTES, b"\0")
+
+    def plain(self) -> list[int]:
+        """Closed hours that are not compressed, since `START`."""
+        first = START // HOUR_MS
+        plain = [h for h, t in self._hours.items() if isinstance(t, bytearray)]
+        return sorted(hour - first for hour in plain)
 
 
 def test_ten_seconds_are_folded_when_the_next_begin():
@@ -126,10 +135,31 @@ def test_an_hour_is_the_same_after_it_was_closed():
         fed.take(START + MINUTE_MS * minute, **values)
     fed.take(START + HOUR_MS, hr=80.0)
 
-    assert list(fed._hours) == [START // HOUR_MS]
-    for (minute, code), value in seen.items():
-        assert fed.minute(minute, code) == (1, value, value, value)
-    assert fed.minute(25, "spo2")[0] == 0
+    assert (list(fed._hours), fed.plain()) == ([START // HOUR_MS], [0])
+    for compressed in (False, True):
+        if compressed:
+            fed.take(START + HOUR_MS + 59 * MINUTE_MS, hr=80.0)
+        for (minute, code), value in seen.items():
+            assert fed.minute(minute, code) == (1, value, value, value)
+        assert fed.minute(25, "spo2")[0] == 0
+    assert fed.plain() == []
+
+
+def test_patients_compress_their_hours_at_different_minutes():
+    minutes = set()
+    for patient in range(20):
+        fed = Fed()
+        for minute in range(60):
+            fed.take(START + MINUTE_MS * minute, hr=60.0 + (patient + minute) % 50)
+        minute = 60
+        fed.take(START + MINUTE_MS * minute, hr=80.0)
+        while fed.plain():
+            minute += 1
+            fed.take(START + MINUTE_MS * minute, hr=80.0)
+        minutes.add(minute)
+
+    assert len(minutes) > 10
+    assert max(minutes) <= 110
 
 
 def test_usual_is_the_mean_of_at_least_30_minutes():
@@ -184,6 +214,43 @@ def test_a_late_value_goes_where_it_belongs(late_minutes):
     assert fed.minute(last - late_minutes, "hr") == (2, 70, 60, 80)
     minutes = last + 1
     assert fed.usual("hr") == pytest.approx((80 * (minutes - 1) + 70) / minutes)
+
+
+def test_hours_of_late_values_are_plain_until_others_come():
+    fed = Fed()
+    for minute in range(0, 10 * 60 + 60, 5):
+        fed.take(START + MINUTE_MS * minute, hr=80.0)
+    assert fed.plain() == []
+
+    for minute in range(8 * 60):
+        fed.place(START + MINUTE_MS * minute, {"rr": 16.0 + minute % 7})
+
+    assert fed.plain() == [5, 6, 7]
+    for minute in range(8 * 60):
+        value = 16 + minute % 7
+        assert fed.minute(minute, "rr") == (1, value, value, value)
+        assert fed.minute(minute, "hr")[0] == (minute % 5 == 0)
+    again = Fed.restored(fed.saved(), fed.pieces())
+    assert (again._hours, again._totals) == (fed._hours, fed._totals)
+    for minute in (2, 1):
+        fed.take(START + 12 * HOUR_MS - MINUTE_MS * minute, hr=80.0)
+    assert fed.plain() == []
+
+
+def test_an_hour_is_forgotten_as_it_was_counted_plain_or_not():
+    for late in (False, True):
+        fed = Fed()
+        for minute in range(60):
+            fed.take(START + MINUTE_MS * minute, hr=70.0, temp=37.1 - minute % 3)
+        for hour in range(1, 24):
+            fed.take(START + HOUR_MS * hour + 59 * MINUTE_MS, hr=80.0)
+        if late:
+            fed.place(START + 7 * MINUTE_MS, {"temp": 35.0, "rr": 12.0})
+            assert 0 in fed.plain()
+
+        fed.take(START + 24 * HOUR_MS, hr=80.0)
+
+        assert fed._totals == {"hr": (23, 23 * 800)}
 
 
 def test_a_late_value_of_a_minute_without_any_is_its_only_one():
@@ -347,12 +414,27 @@ def test_a_closed_hour_that_is_damaged_inside_is_refused():
 def test_an_open_hour_of_the_wrong_size_is_refused():
     fed, pieces = saved_day()
     name = windows._hour_name(START // HOUR_MS + 25)
-    assert not windows._hour(pieces[name]).is_closed
+    assert not windows._hour(pieces[name]).is_compressed
 
-    damaged = windows._encode((1, START // HOUR_MS + 25, 14, False, bytes(9000)))
+    for size in (61 * windows._MINUTE_BYTES, 60 * windows._MINUTE_BYTES - 1):
+        damaged = windows._encode(
+            (2, START // HOUR_MS + 25, windows._COUNT, False, bytes(size))
+        )
+        with pytest.raises(StateError, match="no hour's table"):
+            Windows.restored(fed.saved(), pieces | {name: damaged})
 
-    with pytest.raises(StateError, match="open hour"):
-        Windows.restored(fed.saved(), pieces | {name: damaged})
+
+def test_hours_of_the_version_before_are_read():
+    fed, pieces = saved_day()
+    old = {
+        name: b"\x95\x01" + piece[2:] if piece and name[:1] == b"h" else piece
+        for name, piece in pieces.items()
+    }
+    assert old != pieces
+
+    again = Windows.restored(fed.saved(), old)
+
+    assert (again._hours, again._table) == (fed._hours, fed._table)
 
 
 def test_an_open_hour_of_before_a_signal_was_appended_is_read():
