@@ -133,6 +133,17 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(description="one-time sign-in token of the ward view (demo)"),
     ] = None
+    ward_user: Annotated[
+        str,
+        Field(
+            pattern=r"^([!-~]([ -~]{0,62}[!-~])?)?$",
+            description="whom the ward view's link signs in: the name in every command",
+        ),
+    ] = ""
+    ward_role: Annotated[
+        Literal["viewer", "nurse", "physician", "charge", "engineer"],
+        Field(description="what that person may do; see docs/ward.md"),
+    ] = "viewer"
 
     @pydantic.model_validator(mode="after")
     def _belong_together(self) -> "Settings":
@@ -141,6 +152,11 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         if self.tls_cert is not None and self.tls_ca is None:
             msg = "ICU_TLS_CERT without ICU_TLS_CA: TLS is not on"
+            raise ValueError(msg)
+        if self.ward_role not in {"viewer", "engineer"} and not self.ward_user:
+            msg = (
+                f"ICU_WARD_ROLE={self.ward_role}: want ICU_WARD_USER, too: who commands"
+            )
             raise ValueError(msg)
         sign_in = (self.sasl_mechanism, self.sasl_username, self.sasl_password)
         if None in sign_in and any(part is not None for part in sign_in):

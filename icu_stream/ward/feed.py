@@ -1,10 +1,11 @@
-"""Reads Kafka for the page: vitals, alerts, scores and heartbeats, in one consumer.
+"""Reads Kafka for the page: vitals, alerts, scores, answers and heartbeats, in one consumer.
 
 It belongs to no group and commits nothing: each view sees every partition, and none of
 them takes anything from another reader.
 
 At start it reads back: alerts three minutes, in which the worker states every open alarm
-three times; scores two; vitals the ten minutes that a tile's line shows. Alarms are called
+three times; scores two; vitals the ten minutes that a tile's line shows; the answers to
+commands the 72 h that a patient's own limits may hold. Alarms are called
 complete 60 s after the start all the same, since the worker may have been down before it.
 
 A broker that is away, now or later, is waited for without end. The page shows meanwhile
@@ -24,7 +25,7 @@ from aiokafka.errors import KafkaError
 from icu_stream import bus, clock
 from icu_stream.contracts import envelope, topics
 from icu_stream.contracts.alerts import Alert
-from icu_stream.contracts.commands import Command
+from icu_stream.contracts.commands import Command, CommandResult
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import Scores
 from icu_stream.domain import decoding
@@ -46,6 +47,8 @@ _READ_BACK_MS = {
     topics.ALERTS.name: CONFIRMED_MS,
     topics.SCORES.name: 120_000,
     topics.HEARTBEATS.name: WORKER_MS,
+    # Limits of one patient hold for 72 h at most: docs/alarms.md, rule 29.
+    topics.COMMAND_RESULTS.name: 72 * topics.HOUR_MS,
 }
 # The worker states every alarm once a minute: docs/alarms.md, rule 19.
 COMPLETE_MS = 60_000
@@ -59,20 +62,32 @@ _RETRY_S = (0.5, 1, 2, 5)
 _COMMAND = msgspec.json.Decoder(Command)
 _ALERT = msgspec.json.Decoder(Alert)
 _SCORES = msgspec.json.Decoder(Scores)
+_RESULT = msgspec.json.Decoder(CommandResult)
 _HEARTBEAT = msgspec.json.Decoder(Heartbeat)
 
 
 class Feed:
     """Kafka's messages on their way to the page.
 
+    Args:
+        settings: Where Kafka is.
+        ward: What the page shows.
+        heed: Gets the outcome of each command, whoever asked.
+
     Attributes:
         refused: Records that could not be read; the worker dead-letters them.
     """
 
-    def __init__(self, settings: Settings, ward: Ward) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ward: Ward,
+        heed: Callable[[CommandResult], None] = lambda _: None,
+    ) -> None:
         self.refused = 0
         self._settings = settings
         self._ward = ward
+        self._heed = heed
         self._next: dict[TopicPartition, int] = {}
         prefix = settings.topic_prefix
         self._readers: dict[str, Callable[[ConsumerRecord, int], None]] = {
@@ -80,6 +95,7 @@ class Feed:
             prefix + topics.ALERTS.name: self._read_alert,
             prefix + topics.SCORES.name: self._read_scores,
             prefix + topics.HEARTBEATS.name: self._read_heartbeat,
+            prefix + topics.COMMAND_RESULTS.name: self._read_result,
         }
 
     async def run(self) -> None:
@@ -207,3 +223,8 @@ class Feed:
 
     def _read_heartbeat(self, record: ConsumerRecord, arrived_ms: int) -> None:
         self._ward.beat(_HEARTBEAT.decode(record.value or b""), arrived_ms)
+
+    def _read_result(self, record: ConsumerRecord, _arrived_ms: int) -> None:
+        result = _RESULT.decode(record.value or b"")
+        self._ward.answer(result)
+        self._heed(result)

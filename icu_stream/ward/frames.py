@@ -33,8 +33,10 @@ row        meaning
            Pressure is systolic, diastolic, mean, and a cuff's time (epoch ms) or null
 ``u``      Positions in ``v`` of suspect values
 ``al``     Open alarms, the most pressing first
-``n``      NEWS2: total, inputs present (of 7), rise since it last changed; or null
-``z``      1: alarms are paused
+``h``      Hints of a model, each as an alarm; they are counted nowhere
+``n``      NEWS2: total, inputs present (of 7), rise since it last changed, band; or null
+``z``      The pause of the alarms, or null: ``u`` until when (epoch ms, null: not known),
+           ``by`` initials and identity or null, ``why``, ``f`` the whole sentence
 ``g``      The line: ``c`` signal, ``l`` limit or null, ``y`` points (one each 5 s)
 ``p``      Its next point
 =========  =========================================================================
@@ -52,6 +54,7 @@ alarm      meaning
 ``by``     Initials and identity of who acknowledged, or null
 ``x``      Not confirmed since, epoch ms, or null
 ``l``      Limit, or null
+``e``      What told it anew (``worsened``, ``escalated``, ``reminded``) and when; or null
 =========  =========================================================================
 """
 

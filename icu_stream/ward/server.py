@@ -9,26 +9,31 @@ import socket
 
 from collections.abc import Awaitable, Callable, Iterator
 
+import msgspec
 import uvicorn
 
 from dash import Dash
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from icu_stream import clock
+from icu_stream import clock, profiles
+from icu_stream.domain.limits import Rules
 from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 from icu_stream.ward import callbacks, layout
+from icu_stream.ward.desk import Desk, Fate, Wish
 from icu_stream.ward.feed import Feed
 from icu_stream.ward.frames import Hub, Mailbox
-from icu_stream.ward.signin import CLOSE_CODE, Gate, Sessions
+from icu_stream.ward.signin import CLOSE_CODE, MAY, Gate, Person, Role, Sessions
 from icu_stream.ward.tiles import Ward
 
 
 STOP_S = 1  # what open connections get to end; the whole stop takes less than 2 s
 _BACKLOG = 128
-_MAX_MESSAGE_BYTES = 1_024  # a browser has nothing to say
+_MAX_MESSAGE_BYTES = 1_024  # a browser has nothing to say on the socket
+_MAX_WISH_BYTES = 4_096
+_NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Server(uvicorn.Server):
@@ -55,17 +60,25 @@ async def serve(
         say: Gets one line with the address, once browsers can connect.
 
     Raises:
-        ConfigurationError: The port is taken or the data directory is not writable.
+        ConfigurationError: The port is taken, the data directory is not writable, or
+            there is no such profile.
     """
     given = settings.ward_token.get_secret_value() if settings.ward_token else ""
     token = given or secrets.token_urlsafe(32)
     listener = _listen(settings)
     with listener:
-        sessions = Sessions(settings.data_dir / "ward-sessions.json", token)
+        sessions = Sessions(
+            settings.data_dir / "ward-sessions.json",
+            token,
+            settings.ward_user,
+            Role(settings.ward_role),
+        )
+        rules = profiles.load(settings.profile, settings.language)
         ward = Ward()
         hub = Hub(ward)
+        desk = Desk(settings)
         config = uvicorn.Config(
-            create_app(hub, sessions),
+            create_app(hub, sessions, ward, desk, rules),
             lifespan="on",
             ws="websockets-sansio",
             ws_max_size=_MAX_MESSAGE_BYTES,
@@ -77,7 +90,7 @@ async def serve(
         )
         server = Server(config)
         async with asyncio.TaskGroup() as group:
-            feed_task = group.create_task(Feed(settings, ward).run())
+            feed_task = group.create_task(Feed(settings, ward, desk.heed).run())
             hub_task = group.create_task(hub.run())
             group.create_task(
                 _announce(server, listener, "" if given else token, say, stop)
@@ -87,6 +100,7 @@ async def serve(
             stop.set()
             feed_task.cancel()
             hub_task.cancel()
+            await desk.close()
 
 
 async def run(settings: Settings, *, say: Callable[[str], None] = print) -> None:
@@ -98,8 +112,18 @@ async def run(settings: Settings, *, say: Callable[[str], None] = print) -> None
     await serve(settings, stop=stop, say=say)
 
 
-def create_app(hub: Hub, sessions: Sessions) -> Gate:
-    """The whole web application: Dash, the live socket, and the gate around both."""
+def create_app(
+    hub: Hub, sessions: Sessions, ward: Ward, desk: Desk, rules: Rules
+) -> Gate:
+    """The whole web application: Dash, the live socket, and the gate around both.
+
+    Args:
+        hub: Makes the frames.
+        sessions: Who may pass.
+        ward: What is known of each bed.
+        desk: Where commands go.
+        rules: The profile whose limits a bed's page shows.
+    """
     # Our own FastAPI: the documentation pages of the default one load from a CDN.
     api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app = Dash(
@@ -117,6 +141,10 @@ def create_app(hub: Hub, sessions: Sessions) -> Gate:
     )
     # Otherwise every browser opens a second socket, for callbacks that we do not have.
     app.backend.websocket_capability = False
+    # Before Dash's own, one of which takes every other address.
+    api.add_api_route("/who", who, methods=["GET"])
+    api.add_api_route("/beds", beds(ward, rules), methods=["GET"])
+    api.add_api_route("/commands", commands(desk), methods=["POST"])
     app.init_app(api)
     app.layout = layout.page
     callbacks.register(app)
@@ -132,13 +160,65 @@ def create_app(hub: Hub, sessions: Sessions) -> Gate:
     return Gate(api, sessions, policy)
 
 
+async def who(request: Request) -> Response:
+    """Whose session this is, and what the page may offer."""
+    person: Person = request.state.person
+    may = sorted(MAY[person.role]) if person.by else []
+    return _json({"by": person.by, "role": person.role, "may": may})
+
+
+def beds(ward: Ward, rules: Rules) -> Callable[[Request], Awaitable[Response]]:
+    """What is known of one patient beyond the tile: `/beds?patient=...&hours=1`."""
+
+    async def handle(request: Request) -> Response:
+        patient = ward.patient(request.query_params.get("patient", ""))
+        if patient is None:
+            return Response("no such patient", 404, _NO_STORE)
+        asked = request.query_params.get("hours", "1")
+        hours = int(asked) if asked in {"1", "2", "3", "4"} else 1
+        return _json(patient.record.page(clock.now_ms(), rules, hours))
+
+    return handle
+
+
+# What an outcome is in HTTP: asked in vain, and not done, are not the same.
+_STATUS = {Fate.DONE: 200, Fate.REFUSED: 409, Fate.UNSENT: 502, Fate.UNKNOWN: 504}
+
+
+def commands(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
+    """Where a page posts what its person asks; the gate has checked the origin."""
+
+    async def handle(request: Request) -> Response:
+        if request.headers.get("content-type") != "application/json":
+            return Response("want application/json", 415)
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_WISH_BYTES:
+                return Response("too long", 413)
+        try:
+            wish = msgspec.json.decode(body, type=Wish)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return Response(f"not a command: {error}", 400)
+        station = request.client.host if request.client else ""
+        outcome = await desk.ask(request.state.person, wish, station)
+        return _json(outcome, _STATUS[outcome.fate])
+
+    return handle
+
+
+def _json(content: object, status: int = 200) -> Response:
+    body = msgspec.json.encode(content)
+    return Response(body, status, _NO_STORE, "application/json")
+
+
 def live(hub: Hub) -> Callable[[WebSocket], Awaitable[None]]:
     """The socket that carries the hub's frames."""
 
     async def handle(socket: WebSocket) -> None:
         await socket.accept()
         mailbox = hub.join()
-        left_s = (socket.state.session_until_ms - clock.now_ms()) / 1000
+        left_s = (socket.state.person.until_ms - clock.now_ms()) / 1000
         gone = asyncio.create_task(_gone(socket, mailbox))
         try:
             async with asyncio.timeout(left_s):

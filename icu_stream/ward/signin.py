@@ -2,7 +2,8 @@
 
 Whoever opens `/signin?token=...` with the right token gets a session cookie, and the token
 is spent. The gate lets nothing through without a session: no page, no asset, no endpoint
-of Dash, no socket. Sessions outlive a restart of the server, so that a screen on the ward
+of Dash, no socket. A session is a person with a role, and what the role may do is decided
+here on the server: the page only leaves out what would be refused. Sessions outlive a restart of the server, so that a screen on the ward
 comes back by itself: their digests are in a file, the cookies themselves are not.
 """
 
@@ -12,6 +13,7 @@ import os
 import secrets
 
 from collections.abc import Callable
+from enum import StrEnum
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -23,6 +25,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from icu_stream import clock
+from icu_stream.contracts.commands import CommandType
 from icu_stream.errors import ConfigurationError
 
 
@@ -30,6 +33,49 @@ SESSION_S = 12 * 3600  # one shift
 COOKIE = "icu_ward"
 # The socket is accepted to be closed: before that, a browser would not see the code.
 CLOSE_CODE = 4403
+
+
+class Role(StrEnum):
+    """What a person is on this ward. Source: UI, roles."""
+
+    VIEWER = "viewer"
+    NURSE = "nurse"
+    PHYSICIAN = "physician"
+    CHARGE = "charge"
+    ENGINEER = "engineer"
+
+
+_NURSING = frozenset(
+    {
+        CommandType.ACKNOWLEDGE,
+        CommandType.PAUSE,
+        CommandType.RESUME,
+        CommandType.FEEDBACK,
+    }
+)
+# What each may ask by this page.
+MAY: dict[Role, frozenset[CommandType]] = {
+    Role.VIEWER: frozenset(),
+    Role.NURSE: _NURSING,
+    Role.PHYSICIAN: _NURSING,
+    Role.CHARGE: _NURSING,
+    Role.ENGINEER: frozenset(),
+}
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Whom a session belongs to.
+
+    Attributes:
+        by: Identity, as in every command; empty where nobody in particular looks.
+        role: What that person may do.
+        until_ms: When the session ends, epoch ms.
+    """
+
+    by: str
+    role: Role
+    until_ms: int
+
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
@@ -45,9 +91,9 @@ a new one.</p>
 
 
 class _Saved(msgspec.Struct):
-    """The file: digests of sessions with their end (epoch ms), and of spent tokens."""
+    """The file: digests of sessions with their persons, and of spent tokens."""
 
-    sessions: dict[str, int] = {}
+    people: dict[str, Person] = {}
     spent: list[str] = []
 
 
@@ -57,6 +103,8 @@ class Sessions:
     Args:
         path: The file that outlives a restart.
         token: The one-time token.
+        by: Whom it signs in.
+        role: As what.
         now_ms: The clock.
 
     Raises:
@@ -64,10 +112,17 @@ class Sessions:
     """
 
     def __init__(
-        self, path: Path, token: str, now_ms: Callable[[], int] = clock.now_ms
+        self,
+        path: Path,
+        token: str,
+        by: str = "",
+        role: Role = Role.VIEWER,
+        now_ms: Callable[[], int] = clock.now_ms,
     ) -> None:
         self._path = path
         self._token = token
+        self._by = by
+        self._role = role
         self._now_ms = now_ms
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,22 +146,23 @@ class Sessions:
             return None
         cookie = secrets.token_urlsafe(32)
         self._saved.spent.append(digest)
-        self._saved.sessions[_digest(cookie)] = self._now_ms() + 1000 * SESSION_S
+        until_ms = self._now_ms() + 1000 * SESSION_S
+        self._saved.people[_digest(cookie)] = Person(self._by, self._role, until_ms)
         self._save()
         return cookie
 
-    def until_ms(self, cookie: str) -> int | None:
-        """When the session of a cookie ends; None when there is none."""
-        until = self._saved.sessions.get(_digest(cookie))
-        return until if until is not None and self._now_ms() < until else None
+    def person(self, cookie: str) -> Person | None:
+        """Whose session a cookie is; None when there is none, or it is over."""
+        person = self._saved.people.get(_digest(cookie))
+        return person if person and self._now_ms() < person.until_ms else None
 
     def _save(self) -> None:
         """Write what is not over, so that a crash leaves the old file or the new."""
         now_ms = self._now_ms()
-        self._saved.sessions = {
-            digest: until
-            for digest, until in self._saved.sessions.items()
-            if now_ms < until
+        self._saved.people = {
+            digest: person
+            for digest, person in self._saved.people.items()
+            if now_ms < person.until_ms
         }
         self._saved.spent = self._saved.spent[-100:]
         part = self._path.with_suffix(".part")
@@ -148,16 +204,16 @@ class Gate:
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        until_ms = self._session(headers)
-        if until_ms is None or not _is_own(headers):
+        person = self._session(headers)
+        if person is None or not _is_own(headers):
             await receive()
             await send({"type": "websocket.accept"})
-            reason = "sign in" if until_ms is None else "another origin"
+            reason = "sign in" if person is None else "another origin"
             await send(
                 {"type": "websocket.close", "code": CLOSE_CODE, "reason": reason}
             )
             return
-        scope.setdefault("state", {})["session_until_ms"] = until_ms
+        scope.setdefault("state", {})["person"] = person
         await self._app(scope, receive, send)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -165,11 +221,12 @@ class Gate:
         answer: ASGIApp
         if scope["path"] == "/signin" and scope["method"] == "GET":
             answer = self._sign_in(scope)
-        elif self._session(headers) is None:
+        elif (person := self._session(headers)) is None:
             answer = _refusal("This browser is not signed in, or its session is over.")
         elif scope["method"] not in {"GET", "HEAD"} and not _is_own(headers):
             answer = Response("another origin", 403)
         else:
+            scope.setdefault("state", {})["person"] = person
             answer = self._app
         await answer(scope, receive, send)
 
@@ -190,13 +247,13 @@ class Gate:
         )
         return response
 
-    def _session(self, headers: Headers) -> int | None:
+    def _session(self, headers: Headers) -> Person | None:
         try:
             cookies = SimpleCookie(headers.get("cookie", ""))
         except CookieError:
             return None
         morsel = cookies.get(COOKIE)
-        return None if morsel is None else self._sessions.until_ms(morsel.value)
+        return None if morsel is None else self._sessions.person(morsel.value)
 
     def _guarded(self, send: Send) -> Send:
         async def with_headers(message: Message) -> None:

@@ -12,6 +12,10 @@ Alarms are kept by `alert_id`, and the highest transition wins. An alarm goes wh
 stated to be cleared, never because time passed: one that was not stated for three minutes,
 though the worker states each every minute, is marked as not confirmed.
 
+A model's hint (an advisory) is no alarm: it has a place of its own and is not counted. A
+pause is known by its own statements; until when it lasts is in the answer to the command
+that began it.
+
 A row belongs to a patient and not to a bed, so that two patients who are said to lie in
 one bed are never mixed in one tile. Rows are dictionaries with short keys, for they are
 what travels to the browsers (see frames.py for the format).
@@ -25,13 +29,15 @@ from typing import Any
 
 import msgspec
 
-from icu_stream.contracts.alerts import Alert, Event, Priority, State
-from icu_stream.contracts.commands import Command, CommandType
+from icu_stream.contracts.alerts import Alert, Event, Kind, Priority, State
+from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import Scores
 from icu_stream.contracts.signals import BY_CODE
 from icu_stream.contracts.vitals import Vitals
+from icu_stream.domain import artefact, pause
 from icu_stream.ward import wording
+from icu_stream.ward.bed import SCORE_MS, Record
 
 
 Row = dict[str, Any]
@@ -68,8 +74,6 @@ _WATCHED = ("hr", "spo2")
 CONFIRMED_MS = 180_000
 # How often all rows are looked at for what has become old: 3 ms for 200 patients.
 SWEEP_MS = 500
-# Scores are stated once a minute, too.
-_SCORE_MS = 180_000
 # What is over is remembered, so that a repeated message does not bring it back.
 _OVER_MS = 3_600_000
 # A worker speaks every second of each of its partitions.
@@ -87,8 +91,11 @@ _DRAWN = ("hr", "spo2", "rr", "abp_mean")
 _PLACES = {"hr": 0, "pulse": 0, "spo2": 1, "rr": 3, "temp": 4} | dict.fromkeys(
     _ARTERIAL + _CUFF, 2
 )
-_RANK = {Priority.LOW: 1, Priority.MEDIUM: 2, Priority.HIGH: 3}
 _STATES = {State.ACTIVE: "on", State.ACKNOWLEDGED: "ack", State.LATCHED: "latched"}
+# What tells an alarm anew, though its state may be as before: docs/alarms.md, rules 18, 26.
+_ANEW = frozenset({Event.WORSENED, Event.ESCALATED, Event.REMINDED})
+# How far heart rate and saturation may go while "nothing happened": docs/alarms.md, 22 b.
+_CALM = {"hr": 10.0, "spo2": 3.0}
 _EMPTY = "∅"  # starts the row id of an empty bed; a patient's id is ASCII
 
 
@@ -100,7 +107,8 @@ class Reading(msgspec.Struct):
         time_ms: When it was measured, by the device's clock.
         arrived_ms: When it arrived.
         fresh_ms: How long it may be shown.
-        suspect: The device itself doubts it: it sent a status beside the value.
+        suspect: It may not be the patient: docs/alarms.md, rule 22, a to e; or the
+            device sent a word beside it.
     """
 
     value: float | None
@@ -126,12 +134,30 @@ class OpenAlarm(msgspec.Struct):
         since_ms: When it came into its state; None when only statements were seen.
         by: Who brought it into its state; a later statement does not repeat it.
         confirmed_ms: Arrival of the last message about it.
+        anew: What told it anew, and when; None when nothing did since it began.
     """
 
     alert: Alert
     since_ms: int | None
     by: str | None
     confirmed_ms: int
+    anew: tuple[Event, int] | None = None
+
+
+class Pause(msgspec.Struct):
+    """The pause that holds.
+
+    Attributes:
+        alert: Its newest statement.
+        heard_ms: Arrival of the first statement of it that was heard.
+        by: Who; None when only a restatement was heard.
+        reason: Why, likewise.
+    """
+
+    alert: Alert
+    heard_ms: int
+    by: str | None
+    reason: str
 
 
 class Patient:
@@ -143,11 +169,13 @@ class Patient:
         self.partition = 0
         self.readings: dict[str, Reading] = {}
         self.alarms: dict[str, OpenAlarm] = {}
-        self.paused = False
+        self.pause: Pause | None = None
+        self.record = Record()
         self.sent: Row = {}
         self._beds: dict[str, str] = {}
         self._over: dict[str, tuple[int, int]] = {}
-        self._news2: tuple[int, int] | None = None
+        self._news2: tuple[int, int, str] | None = None
+        self._granted: CommandResult | None = None
         self._rise = 0
         self._scored_ms = 0
         self._lines: dict[str, deque[tuple[int, float]]] = {
@@ -157,11 +185,12 @@ class Patient:
     # --- what is heard
 
     def measure(self, message: Vitals, arrived_ms: int) -> None:
-        """Take what a device measured: 12 us for seven signals, timed over 200 beds."""
+        """Take what a device measured."""
         if message.bed and message.bed != self._beds.get(message.device):
             # Only a change counts: after a transfer, a monitor may name its old bed on.
             self.bed = self._beds[message.device] = message.bed
         values: Mapping[str, Any] = message.values  # a mended message holds anything
+        doubted = self._doubted(message, arrived_ms)
         for code, value in values.items():
             if value is None or (code not in _FRESH_S and code not in _CUFF):
                 continue
@@ -178,8 +207,9 @@ class Patient:
                 message.time,
                 arrived_ms,
                 fresh_ms,
-                code in message.status,
+                code in doubted,
             )
+            self.record.measure(code, self.readings[code].value, arrived_ms)
             if (line := self._lines.get(code)) is not None:
                 self._point(line, self.readings[code].value, arrived_ms)
         for code in message.status:
@@ -192,8 +222,8 @@ class Patient:
         """Take one statement about one alarm; an older one than known is passed over."""
         if alert.bed and not self.bed:
             self.bed = alert.bed
-        if alert.event in {Event.PAUSED, Event.RESUMED}:
-            self.paused = alert.event is Event.PAUSED
+        if alert.code == pause.CODE:
+            self._state_pause(alert, arrived_ms)
             return
         over = self._over.get(alert.alert_id)
         if over is not None and alert.transition <= over[0]:
@@ -201,28 +231,41 @@ class Patient:
         known = self.alarms.get(alert.alert_id)
         if known is not None and alert.transition < known.alert.transition:
             return
+        self.record.state(alert)
         if alert.state is State.CLEARED:
             self.alarms.pop(alert.alert_id, None)
             self._over[alert.alert_id] = (alert.transition, arrived_ms)
             return
         since_ms = None if alert.event is Event.STANDING else alert.time
         by = alert.by
+        anew = (alert.event, alert.time) if alert.event in _ANEW else None
+        if alert.event is Event.STANDING and known is not None:
+            anew = known.anew
         if known is not None and known.alert.state is alert.state:
             since_ms = known.since_ms
             by = by or known.by
-        self.alarms[alert.alert_id] = OpenAlarm(alert, since_ms, by, arrived_ms)
+        self.alarms[alert.alert_id] = OpenAlarm(alert, since_ms, by, arrived_ms, anew)
 
     def score(self, scores: Scores, arrived_ms: int) -> None:
         """Take the newest scores."""
         if scores.bed and not self.bed:
             self.bed = scores.bed
+        self.record.score(scores, arrived_ms)
         if scores.news2 is None:
             return
-        news2 = (scores.news2.total, scores.news2.completeness)
+        news2 = (scores.news2.total, scores.news2.completeness, scores.news2.band)
         if self._news2 is not None and news2[0] != self._news2[0]:
             self._rise = news2[0] - self._news2[0]
         self._news2 = news2
         self._scored_ms = arrived_ms
+
+    def answer(self, result: CommandResult) -> None:
+        """Take what was granted: how long a pause lasts, what a limit is now."""
+        if not result.accepted:
+            return
+        if result.type is CommandType.PAUSE:
+            self._granted = result
+        self.record.answer(result)
 
     def move(self, bed: str) -> None:
         """Lie in another bed."""
@@ -238,14 +281,17 @@ class Patient:
         """All but the line, at a moment."""
         values, suspects = self._values(now_ms)
         alarms = self._alarms(now_ms)
-        scored = self._news2 is not None and now_ms - self._scored_ms <= _SCORE_MS
+        hints = self._rows(now_ms, hints=True)
+        scored = self._news2 is not None and now_ms - self._scored_ms <= SCORE_MS
+        news2 = self._news2 if scored else None
         return {
             "d": _place(self.bed or self.patient_id, self.patient_id),
             "v": values,
             "u": suspects,
             "al": alarms,
-            "n": [*self._news2, self._rise] if scored and self._news2 else None,
-            "z": int(self.paused),
+            "h": hints,
+            "n": [*news2[:2], self._rise, news2[2]] if news2 else None,
+            "z": self._paused(),
             "g": _line_of(alarms, self.alarms),
         }
 
@@ -303,10 +349,90 @@ class Patient:
 
     def _alarms(self, now_ms: int) -> list[Row]:
         """Open alarms, the one that needs somebody first at the front."""
-        rows = [_alarm(alarm, now_ms) for alarm in self.alarms.values()]
+        rows = self._rows(now_ms, hints=False)
         rows += self._silence(now_ms)
         rows.sort(key=lambda row: (row["s"] == "ack", -row["p"], row["o"], row["i"]))
         return rows
+
+    def _rows(self, now_ms: int, *, hints: bool) -> list[Row]:
+        """Open alarms without the hints, or the hints alone."""
+        return [
+            _alarm(alarm, now_ms)
+            for alarm in self.alarms.values()
+            if (alarm.alert.kind is Kind.ADVISORY) is hints
+        ]
+
+    def _state_pause(self, alert: Alert, arrived_ms: int) -> None:
+        """A pause is no alarm: it begins, is restated, and ends."""
+        if alert.state is State.CLEARED:
+            if self.pause is None or self.pause.alert.onset <= alert.onset:
+                self.pause = None
+            self._over[alert.alert_id] = (alert.transition, arrived_ms)
+            return
+        over = self._over.get(alert.alert_id)
+        if over is not None and alert.transition <= over[0]:
+            return
+        known = self.pause
+        if known is not None and known.alert.alert_id == alert.alert_id:
+            known.alert = alert
+            known.by = known.by or alert.by
+            known.reason = known.reason or alert.explanation.reason
+        else:
+            self.pause = Pause(alert, arrived_ms, alert.by, alert.explanation.reason)
+
+    def _paused(self) -> Row | None:
+        """The pause as the page has it: see frames.py."""
+        if self.pause is None:
+            return None
+        granted, until_ms = self._granted, None
+        by = self.pause.by
+        # An answer whose end was over when the pause was heard is that of another one.
+        if granted is not None and (granted.expires or 0) > self.pause.heard_ms:
+            until_ms = granted.expires
+            by = by or granted.by
+        return {
+            "u": until_ms,
+            "by": [wording.initials(by), by] if by else None,
+            "why": self.pause.reason,
+            "f": self.pause.alert.text,
+        }
+
+    def _doubted(self, message: Vitals, arrived_ms: int) -> set[str]:
+        """Signals of a message that may not be the patient: docs/alarms.md, rule 22."""
+        values: Mapping[str, Any] = message.values
+        carried = {
+            code: value
+            for code in values
+            if code in BY_CODE and (value := _plausible(code, values[code])) is not None
+        }
+        before = {
+            code: reading.shown(arrived_ms)
+            for code in carried
+            if (reading := self.readings.get(code)) is not None
+        }
+        doubted = {
+            code
+            for code, value in carried.items()
+            if artefact.is_step(code, value, before.get(code))
+        }
+        if artefact.is_line_doubted(carried) or (
+            artefact.is_flat(carried) and _is_calm(carried, before)
+        ):
+            doubted.update(_ARTERIAL)
+        if message.status:
+            doubted |= artefact.doubted_by_status(message, carried)
+            doubted |= message.status.keys()
+        for code, codes in artefact.OF_UNIT.items():
+            # Its own alarm says that it is in another unit.
+            if code in carried and self._has(f"{code}.unit"):
+                doubted.update(codes)
+        return doubted
+
+    def _has(self, code: str) -> bool:
+        return any(
+            alarm.alert.code == code and alarm.alert.state is not State.LATCHED
+            for alarm in self.alarms.values()
+        )
 
     def _silence(self, now_ms: int) -> list[Row]:
         """The page's own technical alarm for a silent HR or SpO2.
@@ -335,7 +461,7 @@ class Patient:
         return [
             {
                 "i": "page.no_data",
-                "p": _RANK[Priority.MEDIUM],
+                "p": wording.RANK[Priority.MEDIUM],
                 "k": "technical",
                 "w": "Tech",
                 "s": "on",
@@ -348,6 +474,7 @@ class Patient:
                 "by": None,
                 "x": None,
                 "l": None,
+                "e": None,
             }
         ]
 
@@ -381,6 +508,7 @@ class Ward:
         self._empty: set[str] = set()
         self._gone: list[str] = []
         self._early_scores: dict[str, tuple[Scores, int]] = {}
+        self._early_answers: dict[str, list[CommandResult]] = {}
         self._dirty: set[str] = set()
         self._beats: dict[int, int] = {}
         self._listening_ms: int | None = None
@@ -423,6 +551,23 @@ class Ward:
             self._early_scores[scores.patient_id] = (scores, arrived_ms)
         else:
             patient.score(scores, arrived_ms)
+            self._dirty.add(patient.patient_id)
+
+    def answer(self, result: CommandResult) -> None:
+        """Take the outcome of a command.
+
+        As scores do, it waits for a patient who is not known yet: at the start all is
+        read at once, in no order.
+        """
+        if result.patient_id is None:
+            return
+        patient = self._patients.get(result.patient_id)
+        if result.accepted and result.type is CommandType.DISCHARGE:
+            self._early_answers.pop(result.patient_id, None)
+        if patient is None:
+            self._early_answers.setdefault(result.patient_id, []).append(result)
+        else:
+            patient.answer(result)
             self._dirty.add(patient.patient_id)
 
     def obey(self, command: Command, partition: int) -> None:
@@ -507,6 +652,10 @@ class Ward:
         ]
         return rows + [_empty_row(bed) for bed in sorted(self._empty)]
 
+    def patient(self, patient_id: str) -> Patient | None:
+        """One patient who is known; None for any other."""
+        return self._patients.get(patient_id)
+
     # --- who lies where
 
     def _patient(self, patient_id: str, partition: int) -> Patient:
@@ -516,6 +665,8 @@ class Ward:
             patient.partition = partition
             if (early := self._early_scores.pop(patient_id, None)) is not None:
                 patient.score(*early)
+            for result in self._early_answers.pop(patient_id, []):
+                patient.answer(result)
         self._dirty.add(patient_id)
         return patient
 
@@ -571,12 +722,22 @@ def _plausible(code: str, value: object) -> float | None:
     return value if signal.low <= value <= signal.high else None
 
 
+def _is_calm(values: Mapping[str, float], before: Mapping[str, float | None]) -> bool:
+    """Do heart rate and saturation say that nothing happened?"""
+    steps = [
+        abs(values[code] - last) <= most and not (code == "hr" and values[code] == 0)
+        for code, most in _CALM.items()
+        if code in values and (last := before.get(code)) is not None
+    ]
+    return bool(steps) and all(steps)
+
+
 def _alarm(alarm: OpenAlarm, now_ms: int) -> Row:
     alert = alarm.alert
     doubtful = now_ms - alarm.confirmed_ms > CONFIRMED_MS
     return {
         "i": alert.alert_id,
-        "p": _RANK[alert.priority],
+        "p": wording.RANK[alert.priority],
         "k": alert.kind.value,
         "w": wording.word(alert.kind),
         "s": _STATES[alert.state],
@@ -588,6 +749,7 @@ def _alarm(alarm: OpenAlarm, now_ms: int) -> Row:
         "by": [wording.initials(alarm.by), alarm.by] if alarm.by else None,
         "x": alarm.confirmed_ms if doubtful else None,
         "l": alert.limit,
+        "e": list(alarm.anew) if alarm.anew and alert.state is State.ACTIVE else None,
     }
 
 

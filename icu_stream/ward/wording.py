@@ -6,7 +6,7 @@ alert's own `text`; it is read in the list, where there is room.
 
 from typing import NamedTuple
 
-from icu_stream.contracts.alerts import Alert, Kind
+from icu_stream.contracts.alerts import Alert, Kind, Priority
 from icu_stream.contracts.signals import BY_CODE
 
 
@@ -17,6 +17,9 @@ class Texts(NamedTuple):
     medium: str
     short: str
 
+
+RANK = {Priority.LOW: 1, Priority.MEDIUM: 2, Priority.HIGH: 3}
+_UNITS = {"mm[Hg]": "mmHg", "Cel": "°C"}
 
 # Shorter than the signals' own names, where those do not fit beside value and limit.
 _NAMES = {
@@ -46,9 +49,20 @@ _CONDITIONS = {
     "bed.no_data": Texts("no data from bed", "no data", "NODATA"),
     "bed.clock_jump": Texts("monitor's clock jumped", "clock jump", "CLOCK"),
     "bed.monitoring_fault": Texts("monitoring fault", "fault", "FAULT"),
+    "bed.two_devices": Texts("two devices, one signal", "two devices", "2 DEV"),
+    "bed.unusual": Texts("unusual for this patient", "unusual", "UNUSU"),
 }
+# What a device says of a signal, or how it reads: in words, and in at most six letters.
+_SAID = {
+    "lead_off": ("lead off", "LEAD"),
+    "sensor_off": ("sensor off", "SENSOR"),
+    "disconnected": ("disconnected", "UNPLUG"),
+    "searching": ("searching", "SEARCH"),
+    "unit": ("in another unit?", "UNIT ?"),
+    "invalid": ("invalid", ""),  # the signal's own name fits
+}
+_NEWS2 = "news2_"
 _NO_DATA = "no_data"
-_INVALID = "invalid"
 _LONGEST_SHORT = 6
 
 
@@ -69,8 +83,12 @@ def texts(alert: Alert) -> Texts:
     short = _SHORT_NAMES.get(alert.signal or code, name)
     if condition == _NO_DATA:
         return no_data([alert.signal or code])
-    if condition == _INVALID:
-        return Texts(f"{name} invalid", f"{name} invalid", _cut(f"{short} ?"))
+    if (said := _SAID.get(condition)) is not None:
+        return Texts(
+            f"{name} {said[0]}", f"{name} {said[0]}", said[1] or _cut(f"{short} ?")
+        )
+    if condition.startswith(_NEWS2):
+        return _news2(alert)
     extreme = alert.explanation.extreme
     value = alert.value if extreme is None else extreme
     if value is None or alert.limit is None:
@@ -90,6 +108,16 @@ def texts(alert: Alert) -> Texts:
     )
 
 
+def _news2(alert: Alert) -> Texts:
+    """The worst score of this alarm; without it, what it asks for."""
+    extreme = alert.explanation.extreme
+    value = alert.value if extreme is None else extreme
+    if value is None:
+        return Texts("NEWS2 high", "NEWS2 high", "NEWS2")
+    total = number(value, 0)
+    return Texts(f"NEWS2 {total}", f"NEWS2 {total}", _cut(f"NEWS{total}"))
+
+
 def no_data(codes: list[str]) -> Texts:
     """What the silence of these signals is called.
 
@@ -106,6 +134,17 @@ def signal_name(code: str) -> str:
     if (name := _NAMES.get(code)) is not None:
         return name
     return BY_CODE[code].name if code in BY_CODE else code
+
+
+def unit(code: str) -> str:
+    """The unit of a signal as it is written; none for a code that is no signal's.
+
+    >>> unit("abp_sys"), unit("bed")
+    ('mmHg', '')
+    """
+    if code not in BY_CODE:
+        return ""
+    return _UNITS.get(BY_CODE[code].unit, BY_CODE[code].unit)
 
 
 def word(kind: Kind) -> str:

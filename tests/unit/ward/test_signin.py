@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from icu_stream.contracts.commands import CommandType
 from icu_stream.errors import ConfigurationError
-from icu_stream.ward.signin import SESSION_S, Sessions
+from icu_stream.ward.signin import MAY, SESSION_S, Role, Sessions
 
 
 T0 = 1_795_492_540_000
@@ -31,7 +32,7 @@ def test_a_token_opens_one_session_and_is_spent(path: Path):
 
     assert first is not None
     assert second is None
-    assert sessions.until_ms(first) is not None
+    assert sessions.person(first) is not None
 
 
 @pytest.mark.parametrize("token", ["", "Secret", "secret ", "sécret"])
@@ -41,15 +42,16 @@ def test_another_token_opens_nothing(path: Path, token: str):
 
 def test_a_session_ends_after_twelve_hours(path: Path):
     clock = Clock()
-    sessions = Sessions(path, "secret", clock)
+    sessions = Sessions(path, "secret", now_ms=clock)
     cookie = sessions.open("secret") or ""
 
     clock.ms += 1000 * SESSION_S - 1
-    last = sessions.until_ms(cookie)
+    last = sessions.person(cookie)
     clock.ms += 1
 
-    assert last == T0 + 12 * 3_600_000
-    assert sessions.until_ms(cookie) is None
+    assert last is not None
+    assert last.until_ms == T0 + 12 * 3_600_000
+    assert sessions.person(cookie) is None
 
 
 def test_a_session_outlives_a_restart_and_so_does_a_spent_token(path: Path):
@@ -57,7 +59,7 @@ def test_a_session_outlives_a_restart_and_so_does_a_spent_token(path: Path):
 
     again = Sessions(path, "secret")
 
-    assert again.until_ms(cookie) is not None
+    assert again.person(cookie) is not None
     assert again.open("secret") is None
 
 
@@ -76,3 +78,23 @@ def test_a_directory_that_cannot_be_written_names_the_setting(tmp_path: Path):
 
     with pytest.raises(ConfigurationError, match="ICU_DATA_DIR"):
         Sessions(tmp_path / "file" / "ward-sessions.json", "secret")
+
+
+def test_a_session_is_a_person_with_a_role_and_stays_that_person(path: Path):
+    cookie = Sessions(path, "secret", "RN Okafor", Role.NURSE).open("secret") or ""
+
+    # The next start signs in somebody else; whoever is signed in stays who they are.
+    person = Sessions(path, "other", "", Role.VIEWER).person(cookie)
+
+    assert person is not None
+    assert (person.by, person.role) == ("RN Okafor", Role.NURSE)
+
+
+def test_who_looks_or_keeps_the_machines_commands_nothing():
+    assert [role for role in Role if not MAY[role]] == [Role.VIEWER, Role.ENGINEER]
+    assert MAY[Role.NURSE] == {
+        CommandType.ACKNOWLEDGE,
+        CommandType.PAUSE,
+        CommandType.RESUME,
+        CommandType.FEEDBACK,
+    }

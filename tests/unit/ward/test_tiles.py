@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from icu_stream.contracts.alerts import Alert, Event, Kind, Priority, State
-from icu_stream.contracts.commands import Command, CommandType
+from icu_stream.contracts.alerts import Alert, Event, Explanation, Kind, Priority, State
+from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import News2, Scores
 from icu_stream.contracts.vitals import Vitals
@@ -217,6 +217,52 @@ def test_a_value_that_its_device_doubts_is_marked_and_not_replaced(page: Page):
     assert row["u"] == [SPO2]
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "doubted"),
+    [
+        # docs/alarms.md, rule 22: c, at and beyond the step; a; b; d.
+        ({"hr": 80}, {"hr": 140}, []),
+        ({"hr": 80}, {"hr": 141}, [HR]),
+        ({"spo2": 97}, {"spo2": 76}, [SPO2]),
+        ({}, {"abp_sys": 120, "abp_dia": 70, "abp_mean": 70}, [BP]),
+        ({"hr": 80}, {"hr": 82, "abp_sys": 90, "abp_dia": 86, "abp_mean": 88}, [BP]),
+        ({"hr": 80}, {"hr": 0, "abp_sys": 90, "abp_dia": 86, "abp_mean": 88}, [HR]),
+    ],
+)
+def test_a_value_that_may_not_be_the_patient_is_marked(
+    page: Page, before: dict[str, Any], now: dict[str, Any], doubted: list[int]
+):
+    page.measure(**before)
+    page.measure(second=1, **now)
+
+    assert page.at(1)["u"] == doubted
+
+
+def test_a_saturation_below_a_cuff_that_measures_is_doubted(page: Page):
+    page.measure(spo2=80, status={"nibp_sys": "measuring"})
+
+    assert page.at(0)["u"] == [SPO2]
+
+
+def test_a_pressure_is_doubted_while_its_alarm_says_that_it_is_in_another_unit(
+    page: Page,
+):
+    kilopascal = {"abp_sys": 16, "abp_dia": 9, "abp_mean": 12}
+    page.alert(code="abp_sys.unit", kind=Kind.TECHNICAL)
+    page.measure(second=1, **kilopascal)
+    held = page.at(1)["u"]
+    page.alert(
+        second=2,
+        code="abp_sys.unit",
+        event=Event.CLEARED,
+        state=State.CLEARED,
+        transition=2,
+    )
+    page.measure(second=2, **kilopascal)
+
+    assert (held, page.at(2)["u"]) == ([BP], [])
+
+
 # --- pressure
 
 
@@ -364,12 +410,104 @@ def test_the_alarm_that_needs_somebody_first_is_first(page: Page):
 
 def test_a_pause_is_shown_and_is_no_alarm(page: Page):
     page.measure(hr=80)
-    page.alert(code="bed.pause", event=Event.PAUSED)
+    pause(page, by="RN Okafor", explanation=Explanation(reason="suction"))
     paused = dict(page.at(0))
-    page.alert(second=1, code="bed.pause", event=Event.RESUMED, transition=2)
+    page.alert(
+        second=1,
+        code="bed.pause",
+        event=Event.RESUMED,
+        state=State.CLEARED,
+        transition=2,
+    )
 
-    assert (paused["z"], paused["al"]) == (1, [])
-    assert page.at(1)["z"] == 0
+    assert paused["al"] == []
+    assert paused["z"] == {
+        "u": None,  # nobody has said until when
+        "by": ["RO", "RN Okafor"],
+        "why": "suction",
+        "f": "a sentence",
+    }
+    assert page.at(1)["z"] is None
+
+
+def test_a_pause_ends_when_the_answer_to_its_command_says(page: Page):
+    page.measure(hr=80)
+    page.ward.answer(granted(until_s=120))
+    pause(page)
+
+    assert page.at(0)["z"]["u"] == T0 + 120 * S
+    assert page.at(0)["z"]["by"] == ["RO", "RN Okafor"]
+
+
+def test_the_end_of_an_earlier_pause_is_not_that_of_the_next(page: Page):
+    page.measure(hr=80)
+    page.ward.answer(granted(until_s=120))
+    pause(page, second=130, onset=T0 + 130 * S)
+
+    assert page.at(130)["z"]["u"] is None
+
+
+def test_a_restated_pause_is_a_pause_for_a_view_that_started_late(page: Page):
+    page.ward.answer(granted(until_s=120))  # before the patient is known
+    page.measure(second=60, hr=80)
+    pause(page, second=60, event=Event.STANDING)
+
+    assert page.at(60)["al"] == []
+    assert page.at(60)["z"]["u"] == T0 + 120 * S
+
+
+def test_a_hint_is_no_alarm_and_has_its_own_place(page: Page):
+    page.measure(hr=80)
+    page.alert(code="bed.unusual", kind=Kind.ADVISORY, priority=Priority.LOW)
+
+    row = page.at(0)
+
+    assert row["al"] == []
+    assert [(h["w"], h["m"][0]) for h in row["h"]] == [
+        ("Hint", "unusual for this patient")
+    ]
+
+
+def test_an_alarm_that_was_seen_and_grows_worse_is_told_anew(page: Page):
+    page.alert()
+    page.alert(
+        10,
+        transition=2,
+        event=Event.ACKNOWLEDGED,
+        state=State.ACKNOWLEDGED,
+        by="RN Okafor",
+    )
+    seen = page.now(10)["al"][0]
+    page.alert(20, transition=3, event=Event.WORSENED, value=70)
+    page.alert(80, transition=3, event=Event.STANDING, value=70)
+    worse = page.now(80)["al"][0]
+
+    assert (seen["s"], seen["e"]) == ("ack", None)
+    assert (worse["s"], worse["e"]) == ("on", ["worsened", T0 + 20 * S])
+    assert worse["by"] is None
+
+
+def pause(page: Page, second: float = 0, **fields: Any) -> None:
+    """A statement of a pause, as the worker makes it."""
+    page.alert(
+        second,
+        **(
+            {"code": "bed.pause", "event": Event.PAUSED, "kind": Kind.TECHNICAL}
+            | fields
+        ),
+    )
+
+
+def granted(until_s: float) -> CommandResult:
+    return CommandResult(
+        command_id="c",
+        accepted=True,
+        type=CommandType.PAUSE,
+        patient_id="p-1",
+        by="RN Okafor",
+        time=T0,
+        expires=T0 + int(until_s * S),
+    )
 
 
 def test_a_patient_of_whom_only_an_alarm_was_heard_leaves_with_it(page: Page):
@@ -425,7 +563,8 @@ def test_a_signal_that_was_taken_off_on_purpose_is_not_missed(page: Page):
 
 
 def news2(total: int, completeness: int = 7) -> Scores:
-    score = News2(total=total, band="", completeness=completeness, inputs={})
+    band = "low" if total < 5 else "medium"
+    score = News2(total=total, band=band, completeness=completeness, inputs={})
     return Scores(patient_id="p-1", bed="ICU1-07", time=T0, news2=score)
 
 
@@ -434,7 +573,7 @@ def test_news2_is_shown_with_its_completeness_and_its_rise(page: Page):
     page.ward.score(news2(3), T0)
     page.ward.score(news2(5, 6), T0 + S)
 
-    assert page.at(1)["n"] == [5, 6, 2]
+    assert page.at(1)["n"] == [5, 6, 2, "medium"]
 
 
 def test_a_score_that_came_before_its_patient_waits(page: Page):
@@ -442,7 +581,7 @@ def test_a_score_that_came_before_its_patient_waits(page: Page):
     assert page.at(0) == {}
 
     page.measure(second=1, hr=80)
-    assert page.at(1)["n"] == [3, 7, 0]
+    assert page.at(1)["n"] == [3, 7, 0, "low"]
 
 
 def test_a_score_that_is_not_stated_again_is_hidden(page: Page):

@@ -81,3 +81,24 @@ def test_every_alarm_has_three_texts_and_the_short_one_has_six_characters(code: 
 )
 def test_a_person_is_shown_by_initials(who: str, letters: str):
     assert wording.initials(who) == letters
+
+
+@pytest.mark.parametrize(
+    ("code", "fields", "long", "short"),
+    [
+        ("bed.news2_urgent", {"value": 6}, "NEWS2 6", "NEWS6"),
+        ("bed.news2_emergency", {"value": 12}, "NEWS2 12", "NEWS12"),
+        ("bed.news2_single", {}, "NEWS2 high", "NEWS2"),
+        ("bed.unusual", {}, "unusual for this patient", "UNUSU"),
+        ("hr.lead_off", {}, "HR lead off", "LEAD"),
+        ("spo2.searching", {}, "SpO₂ searching", "SEARCH"),
+        ("abp_sys.unit", {"value": 16}, "Sys in another unit?", "UNIT ?"),
+        ("hr.invalid", {}, "HR invalid", "HR ?"),
+    ],
+)
+def test_every_alarm_has_a_name_on_a_tile(
+    code: str, fields: dict[str, object], long: str, short: str
+):
+    shown = wording.texts(alert(code, **fields))
+
+    assert (shown.long, shown.short) == (long, short)

@@ -1,0 +1,224 @@
+"""Where a command of a person on the page goes out, and its outcome comes back.
+
+A wish becomes a command on the commands topic, under the patient's key. The worker answers
+on `command-results`, which the feed reads; whoever asked waits here for it. Nothing is
+done by the page itself: an alarm is acknowledged when the worker says so, and goes on
+until then.
+
+=============  ========================================================================
+what happened  the page is told
+=============  ========================================================================
+``done``       The worker did it
+``refused``    The worker, or this server, did not, and why
+``unsent``     Kafka did not say that it took it: most likely it was not done
+``unknown``    Kafka took it and nobody has answered yet: it may be done later
+=============  ========================================================================
+
+The id of a command is the browser's, made once for each wish and used again when the
+person tries again: the worker does a command once, however often it comes.
+"""
+
+import asyncio
+import contextlib
+
+from collections import Counter
+from enum import StrEnum
+from typing import Annotated
+
+import aiokafka
+import msgspec
+
+from aiokafka.errors import KafkaError
+
+from icu_stream import bus, clock
+from icu_stream.contracts import topics
+from icu_stream.contracts.commands import Command, CommandResult, CommandType
+from icu_stream.contracts.vitals import Identifier
+from icu_stream.observability import log
+from icu_stream.settings import Settings
+from icu_stream.ward.signin import MAY, Person
+
+
+# Ours: after 2 s the page offers to try again (UI, acknowledge); an answer that comes
+# within this time is still shown.
+ANSWER_S = 10.0
+SENT_S = 4.0
+# Ours: more wishes of one person that wait at once are no person's.
+WAITING_MOST = 32
+_LONGEST_REASON = 200
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a browser may say: who asks is not for it to say.
+
+    Attributes:
+        id: Made by the browser, a UUID.
+        type: What is asked.
+        patient: About whom.
+        alert: `acknowledge`, `feedback`: which alarm.
+        seconds: `pause`: how long.
+        reason: `pause`: why.
+        actionable: `feedback`: was it worth it?
+    """
+
+    id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{36}$")]
+    type: CommandType
+    patient: Identifier
+    alert: Annotated[str, msgspec.Meta(min_length=1, max_length=320)] | None = None
+    seconds: Annotated[float, msgspec.Meta(ge=1, le=600)] | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=_LONGEST_REASON)] | None = None
+    actionable: bool | None = None
+
+
+class Fate(StrEnum):
+    """What became of a wish."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    UNSENT = "unsent"
+    UNKNOWN = "unknown"
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What the person who asked is told.
+
+    Attributes:
+        fate: What became of it.
+        reason: Why not.
+    """
+
+    fate: Fate
+    reason: str = ""
+
+
+class Desk:
+    """Sends what people ask, and hands each the answer.
+
+    Args:
+        settings: Where Kafka is.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer: aiokafka.AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+        self._waiting: dict[str, list[asyncio.Future[CommandResult]]] = {}
+        self._asking: Counter[str] = Counter()
+
+    def heed(self, result: CommandResult) -> None:
+        """Take the outcome of a command, whoever asked for it."""
+        for waiting in self._waiting.pop(result.command_id, []):
+            if not waiting.done():
+                waiting.set_result(result)
+
+    async def ask(self, person: Person, wish: Wish, station: str) -> Outcome:
+        """Do what a person wishes, if that person may; takes at most some 20 s.
+
+        Args:
+            person: Who asks: the session's, not the browser's word.
+            wish: What.
+            station: From where, for the log.
+        """
+        if not person.by or wish.type not in MAY[person.role]:
+            what = wish.type.replace("_", " ")
+            return self._told(
+                person,
+                wish,
+                station,
+                Outcome(Fate.REFUSED, f"a {person.role} may not: {what}"),
+            )
+        if self._asking[person.by] >= WAITING_MOST:
+            return Outcome(Fate.REFUSED, "too many commands wait for an answer")
+        self._asking[person.by] += 1
+        try:
+            outcome = await self._send(person, wish)
+        finally:
+            self._asking[person.by] -= 1
+        return self._told(person, wish, station, outcome)
+
+    async def close(self) -> None:
+        """Let the producer go."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await producer.stop()
+
+    async def _send(self, person: Person, wish: Wish) -> Outcome:
+        # Under the person's name: nobody can take the answer of another's command.
+        command_id = f"{person.by}/{wish.id}"
+        command = Command(
+            command_id=command_id,
+            type=wish.type,
+            patient_id=wish.patient,
+            by=person.by,
+            time=clock.now_ms(),
+            alert_id=wish.alert,
+            seconds=wish.seconds,
+            reason=wish.reason,
+            actionable=wish.actionable,
+        )
+        answer: asyncio.Future[CommandResult] = (
+            asyncio.get_running_loop().create_future()
+        )
+        self._waiting.setdefault(command_id, []).append(answer)
+        try:
+            await self._put(command)
+            async with asyncio.timeout(ANSWER_S):
+                result = await answer
+        except KafkaError as error:
+            log.warning("ward_command_unsent", reason=str(error), by=person.by)
+            return Outcome(Fate.UNSENT, "Kafka does not answer")
+        except TimeoutError:
+            return Outcome(Fate.UNKNOWN, "no answer from the worker")
+        finally:
+            # A second try of the same command may wait on.
+            others = [f for f in self._waiting.pop(command_id, []) if f is not answer]
+            if others:
+                self._waiting[command_id] = others
+        if result.accepted:
+            return Outcome(Fate.DONE)
+        return Outcome(Fate.REFUSED, result.reason or "no reason was given")
+
+    async def _put(self, command: Command) -> None:
+        """Hand it to Kafka, within `SENT_S` or not at all."""
+        producer = await self._connected()
+        await producer.send_and_wait(
+            self._settings.topic_prefix + topics.COMMANDS.name,
+            msgspec.json.encode(command),
+            key=command.patient_id.encode(),
+        )
+
+    async def _connected(self) -> aiokafka.AIOKafkaProducer:
+        async with self._starting:
+            if self._producer is None:
+                # Not idempotent: such a producer tries for ever, and a pause that begins
+                # minutes after it was asked for is worse than one that does not begin.
+                # A repeated command is harmless: the worker does it once.
+                producer = bus.producer(
+                    self._settings,
+                    enable_idempotence=False,
+                    request_timeout_ms=int(1000 * SENT_S),
+                )
+                try:
+                    await producer.start()
+                except KafkaError:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+            return self._producer
+
+    @staticmethod
+    def _told(person: Person, wish: Wish, station: str, outcome: Outcome) -> Outcome:
+        log.info(
+            "ward_command",
+            by=person.by,
+            role=person.role.value,
+            station=station,
+            type=wish.type.value,
+            patient_id=wish.patient,
+            alert_id=wish.alert,
+            fate=outcome.fate.value,
+            reason=outcome.reason,
+        )
+        return outcome
