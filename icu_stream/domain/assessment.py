@@ -58,6 +58,7 @@ _SLOW = frozenset({"temp", "nibp_sys"})
 
 _SINGLE = "bed.news2_single"
 _UNUSUAL = "bed.unusual"
+_NEVER = (0.0, 0)
 _ACVPU = ("A", "C", "V", "P", "U")
 _LONGEST_CODE = 64
 # Inputs of NEWS2 that are measured, and by which signals, the preferred one first.
@@ -82,13 +83,18 @@ _STEPS = {
     "abp_sys": (0.5, *_SYS_STEPS),
     "nibp_sys": _SYS_STEPS,
 }
-_PLAN: tuple[tuple[str, tuple[float, ...]], ...] = (
-    *((code, tuple(step - _HALF for step in steps)) for code, steps in _STEPS.items()),
-    (
-        "temp",
-        tuple(t - 0.05 - 5e-7 for t in (35.0, 35.1, 36.0, 36.1, 38.1, 38.5, 39.1)),
-    ),
+_TEMP_STEPS = (35.0, 35.1, 36.0, 36.1, 38.1, 38.5, 39.1)
+_EDGES = {
+    code: tuple(step - _HALF for step in steps) for code, steps in _STEPS.items()
+} | {"temp": tuple(step - _HALF / 10 for step in _TEMP_STEPS)}
+# Most patients' saturation is scored on scale 1, which has fewer.
+_SCALE_1 = tuple(step - _HALF for step in (92, 94, 96))
+# Signals in turn, and the one that is taken before each, if any.
+_PLAN = tuple(
+    (code, {"pulse": "hr", "nibp_sys": "abp_sys"}.get(code, ""), edges)
+    for code, edges in (_EDGES | {"spo2": _SCALE_1}).items()
 )
+_PLAN_2 = tuple((code, first, _EDGES[code]) for code, first, _ in _PLAN)
 
 
 # --- time passes
@@ -184,7 +190,7 @@ def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The means of a bucket that is still open."""
     return {
         code: sum(values) / len(values)
-        for code, _ in _PLAN
+        for code in _EDGES
         if (values := [row[code] for row in rows if code in row])
     }
 
@@ -205,9 +211,11 @@ def _read(
     if chart.no_beat >= end_ms - BUCKET_MS:
         doubtful = {*doubtful, "hr"}
     is_moved = False
-    for code, edges in _PLAN:
+    for code, first, edges in _PLAN if chart.spo2_scale == 1 else _PLAN_2:
         mean = means.get(code)
         if mean is None or (doubtful and code in doubtful):
+            continue
+        if first and readings.get(first, _NEVER)[1] == end_ms:
             continue
         readings[code] = (mean, end_ms)
         band = bisect_right(edges, mean)
@@ -476,6 +484,7 @@ def observe(bedside: Bedside, command: Command, time: int) -> str | None:
         said["on_oxygen"] = command.on_oxygen
     if command.spo2_scale is not None:
         chart.spo2_scale = command.spo2_scale
+        chart.bands.pop("spo2", None)
     for code, value in said.items():
         chart.charted[code] = Charted(value, time, command.by)
     _review(bedside, time)

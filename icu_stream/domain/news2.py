@@ -24,9 +24,6 @@ from icu_stream.contracts.signals import BY_CODE
 from icu_stream.errors import ImplausibleValueError
 
 
-# Inputs by name, in the order of the chart.
-INPUTS = ("rr", "spo2", "on_oxygen", "sys", "pulse", "acvpu", "temp")
-
 # Thresholds and triggers, chart 2.
 URGENT = 5
 EMERGENCY = 7
@@ -57,9 +54,10 @@ _TEMP_POINTS = (3, 1, 0, 1, 2)
 # Alert; new confusion, responds to voice, to pain, unresponsive.
 _ACVPU_POINTS = {"A": 0, "C": 3, "V": 3, "P": 3, "U": 3}
 
-# Ours: what a sum of floating-point numbers may be off by; a mean of 10 s of 35.05 is
-# 35.05 to this many decimals.
-_EXACT = 6
+# Half up; the rest is ours: what a sum of floating-point numbers may be off by, so that
+# a mean of 10 s of 35.05 is 35.05.
+_HALF = 0.5 + 5e-7
+_SCALES = (1.0, 10.0, 100.0)
 
 
 class Band(StrEnum):
@@ -93,8 +91,8 @@ def charted(value: float, digits: int = 0) -> float:
     >>> charted(91.5), charted(91.49), charted(40.5), charted(36.05, 1)
     (92.0, 91.0, 41.0, 36.1)
     """
-    scale = 10.0**digits
-    return math.floor(round(value * scale, _EXACT) + 0.5) / scale
+    scale = _SCALES[digits]
+    return math.floor(value * scale + _HALF) / scale
 
 
 def rr_points(rr: float) -> int:
@@ -115,7 +113,7 @@ def rr_points(rr: float) -> int:
     >>> rr_points(8.4), rr_points(8.5), rr_points(20.4), rr_points(20.5)
     (3, 1, 0, 2)
     """
-    return _RR_POINTS[bisect_right(_RR_EDGES, _plausible("respiratory rate", "rr", rr))]
+    return _RR_POINTS[bisect_right(_RR_EDGES, _charted("rr", rr))]
 
 
 def spo2_points(spo2: float) -> int:
@@ -136,9 +134,7 @@ def spo2_points(spo2: float) -> int:
     >>> spo2_points(91.4), spo2_points(91.5), spo2_points(95.4), spo2_points(95.5)
     (3, 2, 1, 0)
     """
-    return _SPO2_POINTS[
-        bisect_right(_SPO2_EDGES, _plausible("oxygen saturation", "spo2", spo2))
-    ]
+    return _SPO2_POINTS[bisect_right(_SPO2_EDGES, _charted("spo2", spo2))]
 
 
 def spo2_scale_2_points(spo2: float, *, on_oxygen: bool | None) -> int | None:
@@ -166,10 +162,10 @@ def spo2_scale_2_points(spo2: float, *, on_oxygen: bool | None) -> int | None:
     >>> spo2_scale_2_points(92.5, on_oxygen=None) is None
     True
     """
-    exact = _plausible("oxygen saturation", "spo2", spo2)
-    if exact >= _SPO2_2_HIGH and not on_oxygen:
+    value = _charted("spo2", spo2)
+    if value >= _SPO2_2_HIGH and not on_oxygen:
         return None if on_oxygen is None else 0
-    return _SPO2_2_POINTS[bisect_right(_SPO2_2_EDGES, exact)]
+    return _SPO2_2_POINTS[bisect_right(_SPO2_2_EDGES, value)]
 
 
 def oxygen_points(on_oxygen: bool) -> int:
@@ -208,9 +204,7 @@ def sys_points(sys: float) -> int:
     >>> sys_points(90.4), sys_points(90.5), sys_points(219.4), sys_points(219.5)
     (3, 2, 0, 3)
     """
-    return _SYS_POINTS[
-        bisect_right(_SYS_EDGES, _plausible("systolic pressure", "abp_sys", sys))
-    ]
+    return _SYS_POINTS[bisect_right(_SYS_EDGES, _charted("sys", sys))]
 
 
 def pulse_points(pulse: float) -> int:
@@ -231,9 +225,7 @@ def pulse_points(pulse: float) -> int:
     >>> pulse_points(40.4), pulse_points(40.5), pulse_points(130.4), pulse_points(130.5)
     (3, 1, 2, 3)
     """
-    return _PULSE_POINTS[
-        bisect_right(_PULSE_EDGES, _plausible("pulse rate", "pulse", pulse))
-    ]
+    return _PULSE_POINTS[bisect_right(_PULSE_EDGES, _charted("pulse", pulse))]
 
 
 def acvpu_points(acvpu: str) -> int:
@@ -280,9 +272,7 @@ def temp_points(temp: float) -> int:
     >>> temp_points(35.04), temp_points(35.05), temp_points(39.04), temp_points(39.05)
     (3, 1, 1, 2)
     """
-    return _TEMP_POINTS[
-        bisect_right(_TEMP_EDGES, _plausible("temperature", "temp", temp))
-    ]
+    return _TEMP_POINTS[bisect_right(_TEMP_EDGES, _charted("temp", temp))]
 
 
 def band(total: int, worst: int) -> Band:
@@ -340,23 +330,21 @@ def news2(inputs: Mapping[str, Reading | None], *, spo2_scale: int = 1) -> News2
         raise ValueError(msg)
     oxygen = inputs.get("on_oxygen")
     scored: dict[str, ScoreInput] = {}
-    for name in INPUTS:
+    for name, score in _SCORED.items():
         reading = inputs.get(name)
         if reading is None:
             continue
         value, age_s, by = reading
         points: int | None
+        if name in _MEASURED:
+            value = _charted(name, value)
         if name == "spo2" and spo2_scale == 2:
-            points = spo2_scale_2_points(
-                _number("oxygen saturation", value),
-                on_oxygen=None if oxygen is None else bool(oxygen.value),
-            )
+            on_oxygen = None if oxygen is None else bool(oxygen.value)
+            points = spo2_scale_2_points(value, on_oxygen=on_oxygen)  # type: ignore[arg-type]
         else:
-            points = _POINTS[name](value)
+            points = score(value)
         if points is not None:
-            scored[name] = ScoreInput(
-                value=_as_charted(name, value), points=points, age_s=age_s, by=by
-            )
+            scored[name] = ScoreInput(value=value, points=points, age_s=age_s, by=by)
     if not scored:
         return None
     total = sum(i.points for i in scored.values())
@@ -370,7 +358,31 @@ def news2(inputs: Mapping[str, Reading | None], *, spo2_scale: int = 1) -> News2
     )
 
 
-_POINTS: dict[str, Callable[..., int]] = {
+class _Measured(NamedTuple):
+    """A measured input: its name, and what an instrument can show, as a chart has it."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    digits: int
+
+
+def _measured(name: str, code: str, digits: int = 0) -> _Measured:
+    signal = BY_CODE[code]
+    # A line may show a pressure below zero; a patient has none.
+    return _Measured(name, signal.unit, max(signal.low, 0), signal.high, digits)
+
+
+_MEASURED = {
+    "rr": _measured("respiratory rate", "rr"),
+    "spo2": _measured("oxygen saturation", "spo2"),
+    "sys": _measured("systolic pressure", "abp_sys"),
+    "pulse": _measured("pulse rate", "pulse"),
+    "temp": _measured("temperature", "temp", 1),
+}
+# In the order of the chart.
+_SCORED: dict[str, Callable[..., int]] = {
     "rr": rr_points,
     "spo2": spo2_points,
     "on_oxygen": oxygen_points,
@@ -379,37 +391,25 @@ _POINTS: dict[str, Callable[..., int]] = {
     "acvpu": acvpu_points,
     "temp": temp_points,
 }
-_DIGITS = {"temp": 1}
+# Inputs by name, in the order of the chart.
+INPUTS = tuple(_SCORED)
 
 
-def _as_charted(name: str, value: float | str | bool) -> float | str | bool:
-    if isinstance(value, bool | str):
-        return value
-    return charted(value, _DIGITS.get(name, 0))
-
-
-def _number(name: str, value: object) -> float:
-    # True is a number to Python, and none to a nurse.
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        msg = f"{name} {value!r}: want a number"
-        raise ImplausibleValueError(msg)
-    return value
-
-
-def _plausible(name: str, code: str, value: float) -> float:
-    """The value, exact to what floating point can mean.
+def _charted(name: str, value: object) -> float:
+    """A measured value as a chart has it.
 
     Raises:
         ImplausibleValueError: No patient and no instrument can have it.
     """
-    number = _number(name, value)
-    signal = BY_CODE[code]
-    # A line may show a pressure below zero; a patient has none.
-    low = max(signal.low, 0)
-    if not low <= number <= signal.high:  # NaN is not, either
+    row = _MEASURED[name]
+    # True is a number to Python, and none to a nurse.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        msg = f"{row.name} {value!r}: want a number"
+        raise ImplausibleValueError(msg)
+    if not row.low <= value <= row.high:  # NaN is not, either
         msg = (
-            f"{name} {number} {signal.unit}: want {low:g} to {signal.high:g}; "
+            f"{row.name} {value} {row.unit}: want {row.low:g} to {row.high:g}; "
             "check the sensor"
         )
         raise ImplausibleValueError(msg)
-    return round(number, _EXACT)
+    return charted(value, row.digits)
