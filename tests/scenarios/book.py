@@ -2,13 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 
-from tests.scenarios import clinical, limits, people, silences, worse, worth
+from tests.scenarios import (
+    clinical,
+    limits,
+    news,
+    people,
+    silences,
+    worse,
+    worth,
+)
 from tests.scenarios.bed import STORIES, Story
 from tests.scenarios.pitfalls import PITFALLS
 from tests.scenarios.stage import Outcome
 
 
-CHAPTERS = (clinical, limits, silences, worth, worse, people)
+CHAPTERS = (clinical, limits, silences, worth, worse, people, news)
 
 # The first ones are those that every icu-stream must show.
 CLINICAL = 20

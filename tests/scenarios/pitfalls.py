@@ -102,6 +102,34 @@ def coalesced_to_zero(samples: Iterable[Sample]) -> Said:
     return said
 
 
+def integer_bands(samples: Iterable[Sample]) -> Said:
+    """The chart's bands as they are printed, for whole numbers."""
+    said = []
+    for second, values in samples:
+        spo2, points = values["spo2"], 0
+        if spo2 <= 91:
+            points = 3
+        elif 92 <= spo2 <= 93:
+            points = 2
+        elif 94 <= spo2 <= 95:
+            points = 1
+        said.append((second, f"spo2 {points} points"))
+    return said
+
+
+def missing_scores_zero(samples: Iterable[Sample]) -> Said:
+    """`COALESCE(points, 0)`: what was not measured adds nothing to the total."""
+    said = []
+    for second, values in samples:
+        rr, temp = values.get("rr"), values.get("temp")
+        points = [
+            None if rr is None else 2 if 21 <= rr <= 24 else 0,
+            None if temp is None else 3 if temp <= 35 else 0,
+        ]
+        said.append((second, f"NEWS2 {sum(one or 0 for one in points)}"))
+    return said
+
+
 def whatever_comes_last(samples: Iterable[Sample]) -> Said:
     """The state is what the last message to arrive says, whenever it was measured."""
     said = []
@@ -159,6 +187,20 @@ PITFALLS = (
         "a patient who comes with 72 % never alarms",
         first_reading_silence,
         lambda said: not said,
+    ),
+    Pitfall(
+        6,
+        "integer bands: 92-93 is one, up to 91 the next",
+        "91.5 % is in no band and scores 0, as a healthy saturation does",
+        integer_bands,
+        lambda said: {what for _, what in said} == {"spo2 0 points"},
+    ),
+    Pitfall(
+        7,
+        "`COALESCE(points, 0)`: a missing input adds nothing",
+        "NEWS2 is 2, as if the temperature were normal; nothing says that it is missing",
+        missing_scores_zero,
+        lambda said: {what for _, what in said} == {"NEWS2 2"},
     ),
     Pitfall(
         9,
