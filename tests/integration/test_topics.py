@@ -47,7 +47,8 @@ async def test_every_topic_is_made_once(kafka: Kafka):
     again = await bus.create_topics(settings)
 
     names = {settings.topic_prefix + topic.name for topic in TOPICS}
-    assert set(made) == names | {f"{settings.app_id}-patients-changelog"}
+    tables = {f"{settings.app_id}-{name}-changelog" for name in ("patients", "burden")}
+    assert set(made) == names | tables
     assert again == []
     await bus.check_topics(settings)
 
