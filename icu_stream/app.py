@@ -50,7 +50,7 @@ def compose(worker: IcuApp) -> None:
         if wanted not in read:
             msg = f"no agent reads {wanted}"
             raise ConfigurationError(msg)
-    worker.rules = profiles.load(worker.settings.profile, worker.settings.language)
+    worker.rules = profiles.load_all(worker.settings.profile, worker.settings.language)
     worker.task(worker.keep_saving)
     worker.task(worker.keep_noting)
     worker.task(worker.watch_stalls)

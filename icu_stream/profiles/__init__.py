@@ -4,20 +4,17 @@
 itself: a profile with a mistake does not start.
 """
 
+import dataclasses
 import importlib
-import itertools
-import math
-import tomllib
 
-from collections.abc import Callable, Sequence
-from importlib import resources
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import msgspec
 
 from icu_stream.contracts.alerts import Kind, Priority
 from icu_stream.contracts.signals import BY_CODE, SIGNALS
+from icu_stream.domain import contradictions
 from icu_stream.domain.limits import (
     STRENGTH,
     UNIT_BELOW,
@@ -31,6 +28,7 @@ from icu_stream.domain.limits import (
 from icu_stream.domain.news2 import SINGLE as MOST_POINTS
 from icu_stream.domain.patient import STATUSES
 from icu_stream.errors import ConfigurationError
+from icu_stream.profiles import document
 
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
@@ -118,6 +116,9 @@ class _Limit(msgspec.Struct, forbid_unknown_fields=True):
     deadband: Annotated[float, msgspec.Meta(ge=0)]
     clear_s: _Seconds
     source: _Text
+    range: tuple[float, float] | None = None
+    longest_delay_s: _Seconds | None = None
+    range_source: _Text | None = None
 
 
 class _News2(msgspec.Struct, forbid_unknown_fields=True):
@@ -186,38 +187,45 @@ def load(name_or_path: str, language: str = "en") -> Rules:
     Raises:
         ConfigurationError: No such file, not TOML, a key that is unknown or missing, a
             value that is not allowed, or rows that contradict one another; the message
-            names file, row and reason.
+            names file, line, row and reason.
     """
-    file, text = _read(name_or_path)
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        msg = f"profile {file}: not TOML: {error}"
-        raise ConfigurationError(msg) from error
-    return _Reader(file, document).rules(language)
+    return _Reader(document.read(name_or_path)).rules(language)
 
 
-def _read(name_or_path: str) -> tuple[str, str]:
-    path = Path(name_or_path)
-    if path.suffix != ".toml" and path.name == name_or_path:
-        entry = resources.files(__name__) / f"{name_or_path}.toml"
-        if not entry.is_file():
-            names = sorted(
-                Path(item.name).stem
-                for item in resources.files(__name__).iterdir()
-                if item.name.endswith(".toml")
-            )
+def load_all(name_or_path: str, language: str = "en") -> Rules:
+    """Read a worker's profiles: the one of all beds, and the shipped ones by name.
+
+    Args:
+        name_or_path: Of the one that counts where a person chose none.
+        language: As in `load`.
+
+    Returns:
+        The first one; all of them, itself too, are in its `profiles`.
+
+    Raises:
+        ConfigurationError: As `load`, or two differ where devices' clocks are judged.
+    """
+    first = load(name_or_path, language)
+    profiles: dict[str, Rules] = {}
+    for rules in [first, *(load(name, language) for name in document.shipped())]:
+        if _clock(rules) != _clock(first):
             msg = (
-                f"profile {name_or_path}: not among those shipped ({', '.join(names)}); "
-                "to use a file of your own, give its path"
+                f"profile {rules.name}, section clock: differs from that of "
+                f"{first.name}, but a device's clock is the same for all patients"
             )
             raise ConfigurationError(msg)
-        return entry.name, entry.read_text("utf-8")
-    try:
-        return path.name, path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"profile {path}: {error}"
-        raise ConfigurationError(msg) from error
+        if rules.name not in profiles:
+            profiles[rules.name] = dataclasses.replace(rules, profiles=profiles)
+    return profiles[first.name]
+
+
+def _clock(rules: Rules) -> tuple[float, ...]:
+    return (
+        rules.clock_ms,
+        rules.clock_intervals,
+        rules.clock_steady_ms,
+        rules.clock_messages,
+    )
 
 
 def _ms(seconds: float) -> int:
@@ -225,17 +233,17 @@ def _ms(seconds: float) -> int:
 
 
 class _Reader:
-    """One profile on its way from TOML to rules; every refusal names file and row."""
+    """One profile on its way from TOML to rules; a refusal names file, line and row."""
 
-    def __init__(self, file: str, document: dict[str, Any]) -> None:
-        self.file = file
-        self.document = document
-        if unknown := sorted(document.keys() - _SECTIONS):
+    def __init__(self, read: document.Document) -> None:
+        self.read = read
+        self.document = read.content
+        if unknown := sorted(self.document.keys() - _SECTIONS):
             msg = f"unknown, want one of {', '.join(sorted(_SECTIONS))}"
             self.refuse("section", unknown[0], msg)
 
     def refuse(self, section: str, code: object, reason: str) -> NoReturn:
-        msg = f"profile {self.file}, {section} {code}: {reason}"
+        msg = f"{self.read.where(section, code)}, {section} {code}: {reason}"
         raise ConfigurationError(msg)
 
     def section(self, name: str, kind: type[_T]) -> _T:
@@ -466,54 +474,38 @@ class _Reader:
     def check_limits(self, limits: Sequence[_Limit]) -> None:
         for limit in limits:
             self.check_alone(limit)
-        for signal in SIGNALS:
-            own = [row for row in limits if _signal(row) == signal.code]
-            lows = [row for row in own if row.condition is not Condition.HIGH]
-            highs = [row for row in own if row.condition is Condition.HIGH]
-            self.check_order(lows, lambda weaker, stronger: weaker > stronger)
-            self.check_order(highs, lambda weaker, stronger: weaker < stronger)
-            for low in lows:
-                for high in highs:
-                    if low.limit + low.deadband > high.limit - high.deadband:
-                        reason = (
-                            f"{_edge(low)} with its deadband of {low.deadband:g} leaves "
-                            f"nothing inside {_edge(high)} of {high.code}"
-                        )
-                        self.refuse("limit", low.code, reason)
+        found = contradictions.first(_limit_row(limit, 0) for limit in limits)
+        if found is not None:
+            self.refuse("limit", *found)
+        for limit in limits:
+            self.check_range(limit)
 
     def check_alone(self, row: _Limit) -> None:
-        signal = BY_CODE.get(_signal(row))
-        if signal is None:
+        if _signal(row) not in BY_CODE:
             self.refuse("limit", row.code, f"unknown signal {_signal(row)!r}")
         if row.code == _ECG_FAULT or row.code.endswith(_TECHNICAL):
             self.refuse("limit", row.code, "this code is a technical alarm's")
-        if not (math.isfinite(row.limit) and signal.low <= row.limit <= signal.high):
-            reason = (
-                f"limit {row.limit:g} {signal.unit} is outside what the instrument can "
-                f"show ({signal.low:g} to {signal.high:g})"
-            )
-            self.refuse("limit", row.code, reason)
         if row.condition is Condition.ZERO and (row.limit or not row.deadband):
             self.refuse("limit", row.code, "a zero has limit 0 and a deadband above 0")
-        sign = -1 if row.condition is Condition.HIGH else 1
-        if not signal.low <= row.limit + sign * row.deadband <= signal.high:
-            reason = f"no value is inside by the deadband of {row.deadband:g}"
-            self.refuse("limit", row.code, reason)
 
-    def check_order(
-        self, rows: Sequence[_Limit], is_outer: Callable[[float, float], bool]
-    ) -> None:
-        """Rows of one direction: strongest first, and each weaker one further in."""
-        for stronger, weaker in itertools.pairwise(rows):
-            if STRENGTH[weaker.priority] > STRENGTH[stronger.priority]:
-                reason = f"it is stronger than {stronger.code}: put it before"
-                self.refuse("limit", weaker.code, reason)
-            if not is_outer(weaker.limit, stronger.limit):
-                reason = (
-                    f"{_edge(weaker)} is not reached before {_edge(stronger)} of "
-                    f"{stronger.code}; swap the limits"
-                )
-                self.refuse("limit", weaker.code, reason)
+    def check_range(self, row: _Limit) -> None:
+        """Within what the limit of one patient may be moved."""
+        is_movable = row.range is not None or row.longest_delay_s is not None
+        if is_movable and row.range_source is None:
+            self.refuse("limit", row.code, "range_source missing: who says the range?")
+        if row.range is not None:
+            low, high = row.range
+            if row.condition is Condition.ZERO:
+                self.refuse("limit", row.code, "a zero has no range")
+            if not low <= row.limit <= high:
+                reason = f"limit {row.limit:g} is outside its range {low:g} to {high:g}"
+                self.refuse("limit", row.code, reason)
+        if row.longest_delay_s is not None and row.delay_s > row.longest_delay_s:
+            reason = (
+                f"delay {row.delay_s:g} s is above the longest of "
+                f"{row.longest_delay_s:g} s"
+            )
+            self.refuse("limit", row.code, reason)
 
 
 def _signal(row: _Limit | _Added) -> str:
@@ -533,10 +525,6 @@ def _advisory_row(advisory: _Advisory, rank: int) -> Row:
     )
 
 
-def _edge(row: _Limit) -> str:
-    return f"the {row.condition} limit {row.limit:g}"
-
-
 def _limit_row(limit: _Limit, rank: int) -> Row:
     sign = -1 if limit.condition is Condition.HIGH else 1
     return Row(
@@ -552,4 +540,8 @@ def _limit_row(limit: _Limit, rank: int) -> Row:
         limit=limit.limit,
         # Rounded to what a profile can mean: 35.0 + 0.1 must be 35.1.
         inside=round(limit.limit + sign * limit.deadband, 6),
+        range=limit.range,
+        longest_delay_ms=(
+            None if limit.longest_delay_s is None else _ms(limit.longest_delay_s)
+        ),
     )

@@ -132,7 +132,9 @@ def test_the_numbers_of_the_page_are_those_of_the_profile():
 
     (times,) = said(r"no-data time is max\(the table's, ([\d.]+) x")
     assert ADULT.intervals == float(times)
-    bed, times = said(r"The bed.\*\* Its no-data time is max\((\d+) s, ([\d.]+) x `interval_s`")
+    bed, times = said(
+        r"The bed.\*\* Its no-data time is max\((\d+) s, ([\d.]+) x `interval_s`"
+    )
     assert (ADULT.bed_ms, ADULT.intervals) == (int(bed) * 1000, float(times))
     (spoken,) = said(r"spoken at least ([\d.]+) x `interval_s`")
     assert ADULT.spoken_intervals == float(spoken)
@@ -203,7 +205,7 @@ def test_a_profile_of_ones_own_is_read_by_its_path(tmp_path):
 
 def test_a_name_that_is_not_shipped_is_refused_with_those_that_are():
     assert refusal("neonate") == (
-        "profile neonate: not among those shipped (adult); "
+        "profile neonate: not among those shipped (adult, adult_spo2_88_92); "
         "to use a file of your own, give its path"
     )
 
@@ -295,7 +297,7 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path):
         ("longest_s = 120", "longest_s = 0.5", "section pause: .*longest_s"),
     ],
 )
-def test_a_contradiction_names_file_row_and_reason(tmp_path, old, new, reason):
+def test_a_contradiction_names_file_line_row_and_reason(tmp_path, old, new, reason):
     text = refusal(changed(tmp_path, (old, new)))
 
     assert text.startswith("profile mine.toml, ")
@@ -416,5 +418,168 @@ def test_a_rule_can_be_added_by_the_name_of_its_function(tmp_path):
 def test_a_wrong_added_rule_is_refused(tmp_path, old, new, reason):
     text = refusal(with_rule(tmp_path, (old, new)))
 
-    assert text.startswith("profile mine.toml, rule ")
+    assert re.match(r"profile mine.toml, line \d+, rule ", text)
     assert reason in text
+
+
+# --- where it stands
+
+
+def line_of(text: str, wanted: str) -> int:
+    return text[: text.index(wanted)].count("\n") + 1
+
+
+def test_a_refusal_names_the_line_of_the_row(tmp_path):
+    path = changed(tmp_path, ("limit = 39.0", "limit = 35.1"))
+    line = line_of(Path(path).read_text(), 'code = "temp.low"')
+
+    assert refusal(path) == (
+        f"profile mine.toml, line {line}, limit temp.low: the low limit 35 with its "
+        "deadband of 0.1 leaves nothing inside the high limit 35.1 of temp.high"
+    )
+
+
+def test_a_row_that_is_there_twice_is_refused_at_the_second(tmp_path):
+    text = TEXT + '\n[[escalation]]\ncode = "rr.low"\nafter_s = 1\nto = "high"\n'
+    text += 'source = "x"\n'
+    (tmp_path / "mine.toml").write_text(text, "utf-8")
+
+    line = text[: text.rindex('code = "rr.low"')].count("\n") + 1
+    assert f"line {line}, escalation rr.low: " in refusal(str(tmp_path / "mine.toml"))
+
+
+# --- ranges for one patient
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("range = [80, 95]", "range = [91, 95]", "spo2.low: limit 90 is outside its"),
+        ("longest_delay_s = 4", "longest_delay_s = 3", "hr.asystole: delay 4 s is"),
+        ("longest_delay_s = 4", "range = [0, 1]", "hr.asystole: a zero has no range"),
+        ("range_source = ", "words = ", "hr.asystole: .*words"),
+    ],
+)
+def test_a_range_that_contradicts_its_row_is_refused(tmp_path, old, new, reason):
+    assert re.search(reason, refusal(changed(tmp_path, (old, new))))
+
+
+def test_a_range_without_a_source_is_refused(tmp_path):
+    start = TEXT.index("range_source")
+    text = TEXT[:start] + TEXT[TEXT.index("\n", start) + 1 :]
+    (tmp_path / "mine.toml").write_text(text, "utf-8")
+
+    assert "hr.asystole: range_source missing" in refusal(str(tmp_path / "mine.toml"))
+
+
+def test_every_limit_says_within_what_one_patient_may_have_it():
+    for row in ADULT.rows.values():
+        if row.condition is not None:
+            assert row.longest_delay_ms is not None, row.code
+            assert (row.range is None) is (row.condition == "zero"), row.code
+
+
+# --- a profile on another
+
+
+def on_adult(tmp_path: Path, rows: str) -> str:
+    text = 'base = "adult"\n\n[meta]\nname = "mine"\nversion = 2\npopulation = "ours"\n'
+    (tmp_path / "mine.toml").write_text(text + rows, "utf-8")
+    return str(tmp_path / "mine.toml")
+
+
+def test_the_profile_for_a_target_of_88_to_92_differs_in_one_limit():
+    """BTS guideline for oxygen use in adults, 2017; NEWS2 SpO2 scale 2."""
+    rules = profiles.load("adult_spo2_88_92")
+
+    moved = {c for c, row in rules.rows.items() if row != ADULT.rows[c]}
+    assert moved == {"spo2.low"}
+    assert rules.rows["spo2.low"].limit == 88
+    assert "BTS" in rules.rows["spo2.low"].source
+    assert rules.quiet["spo2"] == (88, 100)
+
+
+def test_a_row_on_a_base_replaces_what_it_names_and_a_new_one_comes_last(tmp_path):
+    rows = """
+[[limit]]
+code = "rr.high"
+limit = 35
+source = "ours, a test"
+
+[[limit]]
+code = "cvp.high"
+condition = "high"
+limit = 20
+delay_s = 30
+priority = "low"
+deadband = 2
+clear_s = 5
+source = "ours, a test"
+"""
+
+    rules = profiles.load(on_adult(tmp_path, rows))
+
+    assert (rules.rows["rr.high"].limit, rules.rows["rr.high"].delay_ms) == (35, 14_000)
+    assert [row.code for row in rules.limits["cvp"]] == ["cvp.high"]
+    assert rules.label == "mine 2"
+
+
+def test_what_a_base_makes_contradictory_names_file_and_line_of_its_own(tmp_path):
+    path = on_adult(
+        tmp_path, '[[limit]]\ncode = "hr.low"\nlimit = 39\nsource = "ours, a test"\n'
+    )
+
+    assert refusal(path).startswith("profile mine.toml, line 8, limit hr.low: ")
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ('[[limit]]\ncode = "hr.low"\nlimit = 45\n', "limit hr.low: source missing"),
+        ("[[limit]]\nlimit = 45\n", "limit 1: want one row with a code"),
+        ("[oxygen]\n", "line 7, section oxygen: unknown"),
+    ],
+)
+def test_a_row_on_a_base_that_is_not_whole_is_refused(tmp_path, rows, reason):
+    assert reason in refusal(on_adult(tmp_path, rows))
+
+
+@pytest.mark.parametrize("base", ['"neonate"', "1"])
+def test_a_base_that_is_none_is_refused(tmp_path, base):
+    (tmp_path / "mine.toml").write_text(f"base = {base}\n", "utf-8")
+
+    assert "profile " in refusal(str(tmp_path / "mine.toml"))
+
+
+def test_a_profile_on_itself_is_refused(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(f'base = "{file}"\n', "utf-8")
+
+    assert "want the name of a profile that has none" in refusal(str(file))
+
+
+# --- all of a worker's
+
+
+def test_a_worker_knows_the_shipped_profiles_and_its_own(tmp_path):
+    own = changed(tmp_path, ('name = "adult"', 'name = "mine"'))
+
+    rules = profiles.load_all(own)
+
+    assert rules.name == "mine"
+    assert set(rules.profiles) == {"mine", "adult", "adult_spo2_88_92"}
+    assert rules.profiles["mine"] is rules
+    assert rules.profiles["adult"].profiles is rules.profiles
+
+
+def test_a_profile_of_ones_own_stands_for_the_shipped_one_of_its_name(tmp_path):
+    rules = profiles.load_all(changed(tmp_path, ("version = 1", "version = 9")))
+
+    assert rules.profiles["adult"].label == "adult 9"
+
+
+def test_profiles_that_judge_clocks_differently_are_refused_together(tmp_path):
+    path = changed(tmp_path, ("tolerance_s = 60", "tolerance_s = 30"))
+
+    with pytest.raises(ConfigurationError, match="section clock: differs"):
+        profiles.load_all(path)
