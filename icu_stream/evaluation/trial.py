@@ -65,8 +65,19 @@ class Episode(msgspec.Struct, kw_only=True):
 
 
 def without_statements(rules: Rules) -> Rules:
-    """The profile, but for restatements, which nobody needs who reads all."""
-    return dataclasses.replace(rules, standing_ms=FOREVER_MS)
+    """The profile, but for restatements, which nobody needs who reads all.
+
+    A patient who was admitted with another of its `profiles` keeps that one; whoever was
+    admitted with this one by name gets it as it is here, other delays and all.
+    """
+    profiles = {
+        name: dataclasses.replace(other, standing_ms=FOREVER_MS)
+        for name, other in rules.profiles.items()
+        if name != rules.name
+    }
+    told = dataclasses.replace(rules, standing_ms=FOREVER_MS, profiles=profiles)
+    profiles[rules.name] = told
+    return told
 
 
 class Trial:
@@ -93,9 +104,9 @@ class Trial:
             return
         state = self._patient
         self._is_known = True
-        last = state.last
+        skew = 0 if state.last is None else state.last.skew
         # `due` is a lower bound that costs nothing; `pass_time` knows exactly.
-        if last is not None and record.arrived_ms + last.skew >= state.due:
+        if record.arrived_ms + skew >= state.due:
             self.pass_time(record.arrived_ms)
         try:
             said = monitor.step(
