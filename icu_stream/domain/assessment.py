@@ -18,16 +18,20 @@ the bucket that nobody ended, a condition whose delay is over, a statement. Whic
 it about, it is stamped with the moment it stands for, so a replay says the same.
 """
 
+import zlib
+
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import numpy as np
 
 from icu_stream.contracts import observations
 from icu_stream.contracts.alerts import Kind
 from icu_stream.contracts.commands import Command
-from icu_stream.contracts.scores import Anomaly, News2, Scores
-from icu_stream.domain import annunciation, condition, news2, notes, scores
+from icu_stream.contracts.scores import Anomaly, News2, Scores, Trend
+from icu_stream.domain import annunciation, condition, news2, notes, scores, trend
 from icu_stream.domain.annunciation import Bedside
-from icu_stream.domain.chart import Charted
+from icu_stream.domain.chart import Charted, TrendNumbers
 from icu_stream.domain.limits import FOREVER_MS, Row, Verdict
 from icu_stream.domain.news2 import Reading
 from icu_stream.domain.patient import Patient
@@ -55,6 +59,12 @@ _OLDEST_MS = 300_000
 _OLDEST_SLOW_MS = 6 * 3_600_000
 _OLDEST_CHARTED_MS = 12 * 3_600_000
 _SLOW = frozenset({"temp", "nibp_sys"})
+
+# Ours: what an hour shows does not change in less; and each signal costs 40 us.
+TREND_MS = 300_000
+_TRENDED = ("hr", "spo2", "rr", "abp_mean", "temp", "etco2")
+# A value that is older is not "now", but for a temperature that is taken now and then.
+_NOW_MIN = 5
 
 _SINGLE = "bed.news2_single"
 _UNUSUAL = "bed.unusual"
@@ -255,6 +265,11 @@ def _review(
         shown or scored or chart.stated
     ):
         # A patient of whom nothing is known any more: that is said once.
+        if time >= chart.trended + TREND_MS:
+            # Not every patient of a ward in the same second.
+            late = 0 if chart.trended else zlib.crc32(patient.patient_id.encode())
+            chart.trended = time - late % TREND_MS
+            chart.trends = _trends(patient)
         chart.stated = time if shown or scored else 0
         chart.shown = shown
         said.append(_scores(patient, time, score, others, scored))
@@ -411,7 +426,59 @@ def _scores(
         anomaly=anomaly,
         at_least=[name for name, other in others.items() if other.is_at_least],
         versions={name: scores.VERSIONS[name] for name in others},
+        trends={
+            code: _trend(*numbers) for code, numbers in patient.chart.trends.items()
+        },
     )
+
+
+def _trend(
+    now: float,
+    usual: float | None,
+    deviation: float | None,
+    per_h: float | None,
+    low: float | None,
+    high: float | None,
+    minutes: int,
+) -> Trend:
+    return Trend(
+        now=now,
+        usual=usual,
+        deviation=deviation,
+        per_h=per_h,
+        low=low,
+        high=high,
+        minutes=minutes,
+    )
+
+
+def _trends(patient: Patient) -> dict[str, TrendNumbers]:
+    """Where each signal goes, and how far it is from the patient's own last 24 h."""
+    windows = patient.windows
+    codes = [code for code, _ in patient.expected() if code in _TRENDED]
+    found: dict[str, TrendNumbers] = {}
+    for code, minutes in zip(codes, windows.last_hour(codes), strict=True):
+        (at,) = np.nonzero(~np.isnan(minutes))
+        oldest = 0 if code in _SLOW else trend.HOUR_MIN - _NOW_MIN
+        if not len(at) or at[-1] < oldest:
+            continue
+        now = float(minutes[at[-1]])
+        usual = windows.usual(code)
+        slope = trend.slope(minutes)
+        found[code] = (
+            now,
+            _rounded(usual),
+            _rounded(trend.deviation(now, usual)),
+            None if slope is None else _rounded(slope.per_h),
+            None if slope is None else _rounded(slope.low),
+            None if slope is None else _rounded(slope.high),
+            len(at),
+        )
+    return found
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 # --- a model's hint

@@ -8,6 +8,18 @@ observations, the hints of one day within their budget.
 import msgspec
 
 
+# Now, usual, deviation, slope an hour with both ends of its interval, minutes.
+TrendNumbers = tuple[
+    float,
+    float | None,
+    float | None,
+    float | None,
+    float | None,
+    float | None,
+    int,
+]
+
+
 class Charted(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What a person said.
 
@@ -35,6 +47,8 @@ class Chart(msgspec.Struct, array_like=True):
         decided: Moment of the last decision; none is taken before it.
         check: Nothing changes by time alone before; a lower bound.
         pending: By code of an alarm: when its delay, or its time inside, is over.
+        trends: By signal: the numbers of a `contracts.scores.Trend`, in its order.
+        trended: When they were worked out.
         shown: What was published last: points by input, other scores by name.
         stated: When.
         unusual: Unusual buckets in a row.
@@ -62,3 +76,5 @@ class Chart(msgspec.Struct, array_like=True):
     hint_below: int = 0
     hints: list[int] = []
     shadowed: int = 0
+    trends: dict[str, TrendNumbers] = {}
+    trended: int = 0

@@ -589,3 +589,49 @@ def test_a_score_of_news2_does_not_keep_a_model_from_learning():
     assert bed.patient.is_holding("bed.news2_single")
 
     assert not assessment.is_alarmed(assessment.Bedside(bed.patient, ADULT, []))
+
+
+# --- trends
+
+
+def rising(bed: Ward, seconds: int) -> None:
+    """A heart rate that rises by 30 an hour, a message each 10 s."""
+    for second in range(0, seconds, 10):
+        hr = 60 + second / 120 + second // 10 % 3
+        bed.at(second, interval_s=10, hr=hr, spo2=97)
+
+
+def test_a_rise_over_an_hour_is_told_with_its_interval_and_its_distance_from_usual():
+    bed = Ward()
+
+    rising(bed, 3700)
+
+    found = bed.last().trends["hr"]
+    assert found.low <= found.per_h <= found.high
+    assert found.per_h == pytest.approx(30, abs=1)
+    assert found.minutes >= 50
+    assert found.deviation == pytest.approx(found.now - found.usual, abs=0.02)
+    assert found.deviation > 10
+    flat = bed.last().trends["spo2"]
+    assert (flat.per_h, flat.deviation) == (0, 0)
+
+
+def test_a_short_history_has_a_now_and_neither_a_slope_nor_a_usual():
+    bed = Ward()
+
+    rising(bed, 900)
+
+    found = bed.last().trends["hr"]
+    assert found.now == pytest.approx(66, abs=3)
+    assert (found.usual, found.deviation, found.per_h) == (None, None, None)
+
+
+def test_a_signal_that_is_silent_has_no_trend():
+    bed = Ward()
+    rising(bed, 2400)
+    assert "hr" in bed.last().trends
+
+    for second in range(2400, 3400, 10):
+        bed.at(second, interval_s=10, spo2=97)
+
+    assert "hr" not in bed.last().trends

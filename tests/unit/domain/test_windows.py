@@ -1,7 +1,9 @@
 """What is remembered of the last minute and the last day."""
 
+import math
 import random
 
+import numpy as np
 import pytest
 
 from icu_stream.contracts.signals import BY_CODE, SIGNALS
@@ -472,3 +474,24 @@ def test_a_day_takes_a_few_kilobytes():
             fed.take(START + MINUTE_MS * minute + 1000 * second, **values)
 
     assert sum(map(len, fed._hours.values())) < 25_000
+
+
+def test_the_last_hour_is_the_sixty_minutes_that_have_ended():
+    windows = Windows()
+    for minute in range(200):
+        if minute % 7 != 3:
+            windows.turn(minute * MINUTE_MS)
+            windows.times.append(minute * MINUTE_MS)
+            windows.rows.append({"hr": 60.0 + minute, "temp": 36.5})
+    windows.turn(200 * MINUTE_MS)
+
+    found = windows.last_hour(["temp", "hr", "spo2"])
+
+    want = [60 + m if m % 7 != 3 else math.nan for m in range(140, 200)]
+    np.testing.assert_array_equal(found[1], want)
+    assert np.nanmax(found[0]) == np.nanmin(found[0]) == 36.5
+    assert np.isnan(found[2]).all()
+
+
+def test_the_last_hour_of_a_new_patient_is_empty():
+    assert np.isnan(Windows().last_hour(["hr"])).all()
