@@ -64,7 +64,7 @@ def run(options: Options) -> int:
         ConfigurationError: An option, a profile or the data is not as it must be.
     """
     names = options.profiles or [settings.load().profile]
-    rules = [profiles.load(name) for name in names]
+    rules = [profiles.load_all(name) for name in names]
     sweeps = [delays.sweep(text) for text in options.sweeps]
     if options.delay_scale is not None:
         sweeps.insert(0, delays.scale(options.delay_scale))

@@ -10,7 +10,7 @@ import pytest
 
 from icu_stream import profiles
 from icu_stream.contracts.alerts import Alert, Kind, Priority
-from icu_stream.contracts.commands import CommandType
+from icu_stream.contracts.commands import CommandType, LimitChange
 from icu_stream.domain import monitor, patient
 from icu_stream.domain.limits import Condition, Row, Rule
 from icu_stream.errors import ConfigurationError
@@ -63,11 +63,10 @@ def test_an_alarm_is_counted_once_however_long_it_holds():
 
 
 def test_it_holds_from_the_moment_it_was_raised_until_it_was_over():
-    counted = tally(desaturated(100))
+    code = tally(desaturated(100)).codes["spo2.low"]
 
     # Raised 15 s after the onset, over 5 s after the first value inside.
-    assert counted.codes["spo2.low"].holding_ms == (100 - 15 + 5) * 1000
-    assert counted.holding_ms["any"] == (100 - 15 + 5) * 1000
+    assert code.holding_ms == (100 - 15 + 5) * 1000
 
 
 def test_time_in_alarm_counts_once_what_holds_together():
@@ -195,6 +194,43 @@ def test_commands_are_obeyed_under_every_profile():
     assert first.answers == {"accepted": 1}
     # Under the other there was nothing to acknowledge yet.
     assert second.answers == {"refused": 1}
+
+
+def admitted(name: str) -> Past:
+    past = Past().asked(0, CommandType.ADMIT, profile=name, bed="ICU1-01")
+    return past.every(range(60), **(GOOD | {"spo2": 89}))
+
+
+def test_who_was_admitted_with_another_profile_keeps_it():
+    every = profiles.load_all("adult")
+    assert every.profiles.keys() == {"adult", "adult_spo2_88_92"}
+
+    default, other = (
+        run(admitted("adult"), every),
+        run(admitted("adult_spo2_88_92"), every),
+    )
+
+    assert default.profiles[0].tally.codes["spo2.low"].alarms == {"medium": 1}
+    assert "spo2.low" not in other.profiles[0].tally.codes
+
+
+def test_who_was_admitted_with_the_profile_by_name_gets_its_other_delays():
+    every = profiles.load_all("adult")
+    (never,) = delays.variants(every, delays.sweep("spo2.low=600"))
+
+    assert "spo2.low" not in tally(admitted("adult"), never).codes
+
+
+def test_limits_set_by_hand_count_under_every_profile_of_that_range():
+    change = LimitChange(code="hr.high", limit=130.0)
+    past = Past().every(range(5), **GOOD)
+    past.asked(5, CommandType.SET_LIMITS, limits=[change], reason="fever")
+    past.every(range(6, 60), **(GOOD | {"hr": 125}))
+
+    result = run(past, profiles.load_all("adult"), later("rr.high", 3))
+
+    assert [p.tally.alarms() for p in result.profiles] == [0, 0]
+    assert result.profiles[0].tally.answers == {"accepted": 1}
 
 
 def test_a_command_about_somebody_who_was_never_seen_is_refused():
