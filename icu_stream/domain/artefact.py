@@ -5,7 +5,7 @@ Rules 6, 7, 22 and 23 of `docs/alarms.md`. A value is judged, never replaced.
 
 import math
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from icu_stream.contracts.signals import Signal
@@ -215,26 +215,32 @@ def in_rows(rows: Sequence[Values]) -> bool:
     return False
 
 
-def has_pulse(patient: Patient, rules: Rules, time: int) -> bool:
+def has_pulse(
+    patient: Patient, rules: Rules, time: int, carried: Container[str] = ()
+) -> bool:
     """Does the pleth or the arterial line beat (rule 7)?
 
     Args:
-        patient: With all signals of the message at `time` in their tracks.
+        patient: With all signals of the message in their tracks.
         rules: How old a pulse may be, and what a beat of the line is.
-        time: Of the heart rate of zero.
+        time: When the heart rate of zero is decided.
+        carried: Signals of the same message: they are not old.
     """
-    pulse = _latest(patient, rules, "pulse", time)
+    pulse = _latest(patient, rules, "pulse", time, carried)
     if pulse is not None and pulse > 0:
         return True
-    systolic = _latest(patient, rules, "abp_sys", time)
-    diastolic = _latest(patient, rules, "abp_dia", time)
+    systolic = _latest(patient, rules, "abp_sys", time, carried)
+    diastolic = _latest(patient, rules, "abp_dia", time, carried)
     if systolic is None or diastolic is None:
         return False
     return systolic - diastolic >= rules.pulse_pressure
 
 
-def _latest(patient: Patient, rules: Rules, code: str, time: int) -> float | None:
+def _latest(
+    patient: Patient, rules: Rules, code: str, time: int, carried: Container[str]
+) -> float | None:
     track = patient.tracks.get(code)
     if track is None or not track.valid or track.is_off:
         return None
-    return None if time - track.valid > rules.corroboration_ms else track.value
+    is_old = time - track.valid > rules.corroboration_ms and code not in carried
+    return None if is_old else track.value

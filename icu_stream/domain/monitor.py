@@ -283,6 +283,8 @@ class _Record:
         # Signals that are put aside, and other sources of those that are shared.
         self.aside: list[str] = []
         self.others: dict[str, dict[str, Source]] = {}
+        # The valid values that are neither, and those of them that are doubted.
+        self.carried: dict[str, float] = {}
         self.suspects: set[str] = set()
         # By the signal that tells: does it read as another unit?
         self.units: dict[str, bool] = {}
@@ -474,6 +476,7 @@ class _Record:
             for code in fresh
             if artefact.is_valid(BY_CODE[code], values[code])
         }
+        self.carried = carried
         self.suspects = artefact.doubted(patient, self.vitals, carried, time)
         samples = [
             self.take(device, code, at, interval_ms)
@@ -495,6 +498,8 @@ class _Record:
         self.doubt(samples, carried, time)
         if known or quiet:
             self.guarded(sharing.judge, self.bedside, device, self.others, time)
+            if sharing.CODE in patient.runs:
+                patient.unbind()  # each message with a value decides it
         self.guarded(status.heed, self.bedside, device, self.vitals, time)
         for sample in samples:
             if not sample.is_quiet:
@@ -652,7 +657,7 @@ class _Record:
         """Is a heart rate of zero none, since there is a pulse (rules 7 and 25)?"""
         patient, rules, at = self.patient, self.rules, sample.at
         is_fault = sample.value == 0 and (
-            artefact.has_pulse(patient, rules, at)
+            artefact.has_pulse(patient, rules, at, self.carried)
             or sharing.has_pulse(others, at - rules.corroboration_ms)
         )
         if is_fault or _ECG_FAULT in patient.runs:

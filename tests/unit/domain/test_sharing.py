@@ -84,6 +84,32 @@ def test_rule_25_an_ecg_whose_leads_are_off_hides_no_asystole():
     assert "4 hr.asystole raised" in bed.told
 
 
+def test_rule_7_a_pulse_of_the_same_message_is_never_old():
+    bed = Bed()
+    bed.at(20, device="a", hr=80)
+    # Its clock is 20 s behind: its heart rate is decided later, and its pulse is not.
+    bed.at(0, device="b", hr=80, pulse=80, replay=True)
+
+    bed.at(6, device="b", hr=0, pulse=80, replay=True)
+
+    assert "hr.asystole" not in bed.patient.runs
+    assert "hr.ecg_fault" in bed.patient.runs
+
+
+def test_rule_25_a_message_of_a_third_device_ends_what_is_pending():
+    bed = Bed()
+    bed.every_second(0, 3, device="vent", rr=16)
+    bed.at(3.5, device="a", hr=80)
+    bed.at(4, device="b", hr=80)
+    assert "bed.two_devices" in bed.patient.runs
+    bed.every_second(5, 13, device="vent", rr=16)
+    assert "bed.two_devices" in bed.patient.runs
+
+    bed.at(14, device="vent", rr=16)
+
+    assert "bed.two_devices" not in bed.patient.runs
+
+
 def test_rule_25_two_zeros_are_an_asystole():
     bed = Bed()
 
