@@ -15,7 +15,7 @@ from tests.integration import reference
 from tests.integration.reference import Json, Outcome, Record
 
 
-RULES = profiles.load("adult")
+RULES = profiles.load_all("adult")
 
 Said = Sequence[Any]
 

@@ -1366,11 +1366,11 @@ class Patient:
         self.decided.clear()
         self.raised_at.clear()
         self.shared.clear()
-        self.own.clear()
         self.bed_spoke = None
-        self.profile = ADULT
         for alarm in list(self.alarms.values()):
             self.end(alarm, time, by)
+        self.own.clear()
+        self.profile = ADULT
         return True
 
     def end(self, alarm: Alarm, time: int, by: str) -> None:

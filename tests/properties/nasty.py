@@ -66,7 +66,9 @@ FAMILIES = (
 )
 ENABLED = tuple(
     name
-    for name in os.environ.get("NASTY_FAMILIES", "worse,pauses,words").split(",")
+    for name in os.environ.get(
+        "NASTY_FAMILIES", "worse,pauses,words,limits,stays"
+    ).split(",")
     if name
 )
 LINE = ("abp_sys", "abp_dia", "abp_mean")

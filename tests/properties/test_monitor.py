@@ -169,7 +169,7 @@ def state_of(known: Patient) -> dict[bytes, bytes]:
     twin = copy.deepcopy(known)
     twin.windows._changed |= {f"r{n}".encode() for n in range(7)}
     twin.windows._changed |= {f"h{n:02}".encode() for n in range(24)}
-    twin._changed |= {b"c", b"n", b"o"}
+    twin._changed |= {b"c", b"n", b"o", b"k"}
     pieces = patient.save(twin) | {b"m": b""}
     if twin.model is not None:
         pieces[b"m"] = models.snapshot(twin.model)
