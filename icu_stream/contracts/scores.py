@@ -75,6 +75,30 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
     model: str
 
 
+class Risk(msgspec.Struct, frozen=True, kw_only=True):
+    """What patients like this one came to, by a model learnt offline. Raises no alarm.
+
+    Attributes:
+        probability: 0 to 1, of the outcome.
+        outcome: Of what, in words.
+        shares: Inputs that make it differ from the average patient's, the largest
+            first: input to its part of all that push the same way; at most five.
+        known: Inputs that are known now.
+        wanted: Inputs that there are; what is missing counts as unknown, never as
+            normal.
+        model: Name and version.
+        shadow: It is on trial: shown, and nothing follows from it.
+    """
+
+    probability: float
+    outcome: str
+    shares: dict[str, float]
+    known: int
+    wanted: int
+    model: str
+    shadow: bool = True
+
+
 class Scores(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All scores of one patient at one moment, on change and at least every 60 s.
 
@@ -88,6 +112,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         at_least: Names of `others` that lack an input: the true score may be higher.
         versions: Which publication each of `others` follows, by name.
         trends: By signal code.
+        risks: By name of the model.
     """
 
     patient_id: str
@@ -99,3 +124,4 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at_least: list[str] = []
     versions: dict[str, str] = {}
     trends: dict[str, Trend] = {}
+    risks: dict[str, Risk] = {}

@@ -28,13 +28,14 @@ import numpy as np
 from icu_stream.contracts import observations
 from icu_stream.contracts.alerts import Kind
 from icu_stream.contracts.commands import Command
-from icu_stream.contracts.scores import Anomaly, News2, Scores, Trend
+from icu_stream.contracts.scores import Anomaly, News2, Risk, Scores, Trend
 from icu_stream.domain import annunciation, condition, news2, notes, scores, trend
 from icu_stream.domain.annunciation import Bedside
 from icu_stream.domain.chart import Charted, TrendNumbers
 from icu_stream.domain.limits import FOREVER_MS, Row, Verdict
 from icu_stream.domain.news2 import Reading
 from icu_stream.domain.patient import Patient
+from icu_stream.domain.risk import Risk as RiskModel
 from icu_stream.domain.windows import BUCKET_MS
 
 
@@ -60,6 +61,9 @@ _OLDEST_SLOW_MS = 6 * 3_600_000
 _OLDEST_CHARTED_MS = 12 * 3_600_000
 _SLOW = frozenset({"temp", "nibp_sys"})
 
+# Ours: a risk is of hours; one that is scored costs 50 us.
+RISK_MS = 300_000
+_MOST_SHARES = 5
 # Ours: what an hour shows does not change in less; and each signal costs 40 us.
 TREND_MS = 300_000
 _TRENDED = ("hr", "spo2", "rr", "abp_mean", "temp", "etco2")
@@ -99,9 +103,17 @@ _EDGES = {
 } | {"temp": tuple(step - _HALF / 10 for step in _TEMP_STEPS)}
 # Most patients' saturation is scored on scale 1, which has fewer.
 _SCALE_1 = tuple(step - _HALF for step in (92, 94, 96))
+# What no score has, but a model of risk: they are read, and nothing hangs on an edge.
+_EDGES |= dict.fromkeys(("abp_dia", "nibp_dia", "abp_mean", "nibp_mean", "fio2"), ())
+_BEFORE = {
+    "pulse": "hr",
+    "nibp_sys": "abp_sys",
+    "nibp_dia": "abp_dia",
+    "nibp_mean": "abp_mean",
+}
 # Signals in turn, and the one that is taken before each, if any.
 _PLAN = tuple(
-    (code, {"pulse": "hr", "nibp_sys": "abp_sys"}.get(code, ""), edges)
+    (code, _BEFORE.get(code, ""), edges)
     for code, edges in (_EDGES | {"spo2": _SCALE_1}).items()
 )
 _PLAN_2 = tuple((code, first, _EDGES[code]) for code, first, _ in _PLAN)
@@ -270,9 +282,11 @@ def _review(
             late = 0 if chart.trended else zlib.crc32(patient.patient_id.encode())
             chart.trended = time - late % TREND_MS
             chart.trends = _trends(patient)
+        if time >= chart.risked + RISK_MS:
+            _estimate(bedside, time, {})
         chart.stated = time if shown or scored else 0
         chart.shown = shown
-        said.append(_scores(patient, time, score, others, scored))
+        said.append(_scores(bedside, time, score, others, scored))
         if scored is not None:
             patient.score = scored[0]
     chart.check = min(stale, chart.stated + _STATE_EARLY_MS, *chart.pending.values())
@@ -402,12 +416,13 @@ def _signature(
 
 
 def _scores(
-    patient: Patient,
+    bedside: Bedside,
     time: int,
     score: News2 | None,
     others: Mapping[str, scores.Score],
     scored: Scored | None,
 ) -> Scores:
+    patient, rules, _ = bedside
     model = patient.model
     anomaly = None
     if scored is not None and model is not None:
@@ -429,6 +444,53 @@ def _scores(
         trends={
             code: _trend(*numbers) for code, numbers in patient.chart.trends.items()
         },
+        risks={
+            name: _risk(model, *patient.chart.risks[name])
+            for model in rules.risks
+            if (name := model.prior.name) in patient.chart.risks
+        },
+    )
+
+
+def _estimate(
+    bedside: Bedside, time: int, charted: Mapping[str, float | str | bool]
+) -> None:
+    """Let the models of risk take in what is new, and score; changes the patient.
+
+    As a nurse would chart it: a reading now and then, never each second of it.
+    """
+    patient, rules, _ = bedside
+    chart = patient.chart
+    news = [(code, *r) for code, r in chart.readings.items() if r[1] > chart.risked]
+    # The pressure before the rate: a shock index is of both, when the rate comes.
+    news.sort(key=lambda reading: reading[0] == "hr")
+    for model in rules.risks:
+        state = patient.risk(model)
+        for code, mean, end_ms in news:
+            state.observe(code, mean, end_ms)
+        for code, value in charted.items():
+            if not isinstance(value, str | bool):
+                state.observe(code, value, time)
+        score = state.score(time)
+        chart.risks[model.prior.name] = (
+            round(score.probability, 4),
+            len(model.prior.inputs) - len(score.missing),
+            {code: round(s, 3) for code, s in [*score.shares.items()][:_MOST_SHARES]},
+        )
+    chart.risked = time
+
+
+def _risk(
+    model: RiskModel, probability: float, known: int, shares: dict[str, float]
+) -> Risk:
+    prior = model.prior
+    return Risk(
+        probability=probability,
+        outcome=prior.outcome,
+        shares=shares,
+        known=known,
+        wanted=len(prior.inputs),
+        model=f"{prior.name} {prior.version}",
     )
 
 
@@ -554,7 +616,8 @@ def observe(bedside: Bedside, command: Command, time: int) -> str | None:
         chart.bands.pop("spo2", None)
     for code, value in said.items():
         chart.charted[code] = Charted(value, time, command.by)
-    _review(bedside, time)
+    _estimate(bedside, time, said)
+    _review(bedside, time, is_news=True)
     return None
 
 

@@ -20,6 +20,10 @@ TrendNumbers = tuple[
 ]
 
 
+# Probability, inputs that are known, shares of the largest.
+RiskNumbers = tuple[float, int, dict[str, float]]
+
+
 class Charted(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What a person said.
 
@@ -49,6 +53,8 @@ class Chart(msgspec.Struct, array_like=True):
         pending: By code of an alarm: when its delay, or its time inside, is over.
         trends: By signal: the numbers of a `contracts.scores.Trend`, in its order.
         trended: When they were worked out.
+        risks: By model of risk: what it says, as `RiskNumbers`.
+        risked: When they were worked out.
         shown: What was published last: points by input, other scores by name.
         stated: When.
         unusual: Unusual buckets in a row.
@@ -78,3 +84,5 @@ class Chart(msgspec.Struct, array_like=True):
     shadowed: int = 0
     trends: dict[str, TrendNumbers] = {}
     trended: int = 0
+    risks: dict[str, RiskNumbers] = {}
+    risked: int = 0

@@ -21,6 +21,7 @@ import msgspec
 from icu_stream.contracts.alerts import Kind, Priority
 from icu_stream.contracts.signals import SIGNALS
 from icu_stream.contracts.vitals import Vitals
+from icu_stream.domain.risk import Risk
 
 
 STRENGTH = {Priority.LOW: 1, Priority.MEDIUM: 2, Priority.HIGH: 3}
@@ -209,6 +210,7 @@ class Rules:
         clock_messages: How many of them are a jump.
         advisory: When a model's hint is given.
         news2: Rows of NEWS2's alarms, the strongest first.
+        risks: Models of risk that are scored; no alarm follows from them.
         language: Of the alerts' texts: one of `catalogue.LANGUAGES`.
         profiles: All that the worker knows, by name; these rules among them.
         base: The profile, where a patient's own limits have been moved; None = itself.
@@ -234,6 +236,7 @@ class Rules:
     clock_messages: int
     advisory: Advisory
     news2: tuple[Row, ...] = ()
+    risks: tuple[Risk, ...] = ()
     added: tuple[Rule, ...] = ()
     language: str = "en"
     profiles: Mapping[str, "Rules"] = field(

@@ -14,6 +14,7 @@ piece   holds                                       changes
 `m`     the model                                   every `SNAPSHOT_STEPS` steps
 `n`     what the model was given since then         each 10 s
 `o`     the chart: readings, charted values         each 10 s, what is charted
+`k`     what the models of risk remember            each 5 min, what is charted
 ======  ==========================================  ==========================
 
 All of it is bounded: a track for each known signal, a run and an alarm for each code of
@@ -44,6 +45,7 @@ from icu_stream.domain.alarm import Alarm
 from icu_stream.domain.chart import Chart
 from icu_stream.domain.limits import FOREVER_MS, NO_BANDS, Bands, Rules
 from icu_stream.domain.models import PatientModel
+from icu_stream.domain.risk import Risk, RiskState
 from icu_stream.domain.windows import Saved as SavedWindows
 from icu_stream.domain.windows import Windows
 from icu_stream.errors import StateError
@@ -345,6 +347,7 @@ class _Answers(msgspec.Struct, array_like=True, frozen=True):
 _hot = msgspec.msgpack.Decoder(_Hot).decode
 _answers = msgspec.msgpack.Decoder(_Answers).decode
 _chart = msgspec.msgpack.Decoder(Chart).decode
+_risks = msgspec.msgpack.Decoder(dict[str, bytes]).decode
 _steps = msgspec.msgpack.Decoder(list[bytes]).decode
 _step = msgspec.msgpack.Decoder(_Step).decode
 
@@ -403,6 +406,7 @@ class Patient:
         shared: When the bed was heard, as several devices spoke the same signal last.
         windows: What was measured.
         chart: Readings and charted values, for scores.
+        risks: What each model of risk remembers, by its name, once it was needed.
         model: What is usual; None before the first 10 s.
         profile: By name, where a person chose it; None = the worker's.
         own: Limits of this patient, by code.
@@ -414,6 +418,7 @@ class Patient:
 
     __slots__ = (
         "_changed",
+        "_saved_risks",
         "_snapshot",
         "_steps",
         "alarms",
@@ -448,6 +453,7 @@ class Patient:
         "proposal",
         "put_aside",
         "raised",
+        "risks",
         "rows",
         "rules",
         "runs",
@@ -503,6 +509,7 @@ class Patient:
         self.shared = 0
         self.windows = Windows()
         self.chart = Chart()
+        self.risks: dict[str, RiskState] = {}
         self.model: PatientModel | None = None
         self.score = -1.0
         # The open bucket's own lists: one attribute less on the way of each message.
@@ -510,6 +517,8 @@ class Patient:
         self.rows = self.windows.rows
         self._steps: list[bytes] = []  # encoded: a third of the memory
         self._snapshot = b""
+        # As they were saved: to read one takes its model, which rules have.
+        self._saved_risks: dict[str, bytes] = {}
         self._changed: set[bytes] = set()
 
     # --- reading
@@ -588,6 +597,24 @@ class Patient:
         """The chart has changed: it is saved next time."""
         self._changed.add(b"o")
 
+    def risk(self, model: Risk) -> RiskState:
+        """What a model of risk remembers; the caller changes it.
+
+        What was saved for other inputs, or damaged, is begun anew and counted.
+        """
+        name = model.prior.name
+        self._changed.add(b"k")
+        state = self.risks.get(name)
+        if state is None:
+            saved = self._saved_risks.pop(name, None)
+            try:
+                state = model.patient() if saved is None else model.restore(saved)
+            except StateError:
+                state = model.patient()
+                self.model_restarts += 1
+            self.risks[name] = state
+        return state
+
     def take_limits(self, own: dict[str, Own]) -> None:
         """Let other limits of this patient count from its next message on."""
         self.own = own
@@ -635,11 +662,13 @@ class Patient:
         self.is_admitted = False
         self.windows.clear()
         self.chart = Chart()
+        self.risks = {}
+        self._saved_risks = {}
         self.model = None
         self.score = -1.0
         self._steps = []
         self._snapshot = b""
-        self._changed |= {b"m", b"n", b"o"}
+        self._changed |= {b"m", b"n", b"o", b"k"}
 
     # --- saving
 
@@ -664,6 +693,11 @@ class Patient:
             pieces[b"n"] = _encode(self._steps) if self._steps else b""
         if b"o" in changed:
             pieces[b"o"] = b"" if self.chart == Chart() else _encode(self.chart)
+        if b"k" in changed:
+            risks = self._saved_risks | {
+                name: state.snapshot() for name, state in self.risks.items()
+            }
+            pieces[b"k"] = _encode(dict(sorted(risks.items()))) if risks else b""
         changed.clear()
         return pieces | self.windows.pieces()
 
@@ -716,6 +750,10 @@ class Patient:
         self.suspects = set(hot.suspects)
         self.shared = hot.shared
         self.count_busy()
+
+    def restore_risks(self, saved: dict[str, bytes]) -> None:
+        """Take over what the models of risk remember; read when it is needed."""
+        self._saved_risks = saved
 
     def restore_windows(self, windows: Windows) -> None:
         """Take over the windows."""
@@ -770,6 +808,7 @@ def restore(patient_id: str, pieces: Mapping[bytes, bytes]) -> Patient:
         hot = _hot(pieces[b"s"])
         answers = _answers(pieces[b"c"]) if pieces.get(b"c") else None
         chart = _chart(pieces[b"o"]) if pieces.get(b"o") else None
+        risks = _risks(pieces[b"k"]) if pieces.get(b"k") else {}
     except (KeyError, msgspec.MsgspecError) as error:
         msg = f"state of {patient_id}: {error!r}"
         raise StateError(msg) from error
@@ -789,5 +828,6 @@ def restore(patient_id: str, pieces: Mapping[bytes, bytes]) -> Patient:
         patient.proposal = answers.proposal
     if chart is not None:
         patient.chart = chart
+    patient.restore_risks(risks)
     patient.restore_model(pieces)
     return patient

@@ -8,6 +8,8 @@ import dataclasses
 import importlib
 
 from collections.abc import Sequence
+from functools import lru_cache
+from importlib import resources
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import msgspec
@@ -27,6 +29,7 @@ from icu_stream.domain.limits import (
 )
 from icu_stream.domain.news2 import SINGLE as MOST_POINTS
 from icu_stream.domain.patient import STATUSES
+from icu_stream.domain.risk import Risk
 from icu_stream.errors import ConfigurationError
 from icu_stream.profiles import document
 
@@ -130,6 +133,11 @@ class _News2(msgspec.Struct, forbid_unknown_fields=True):
     source: _Text
 
 
+class _Risk(msgspec.Struct, forbid_unknown_fields=True):
+    code: Annotated[str, msgspec.Meta(pattern="^[a-z0-9_]{1,32}$")]
+    source: _Text
+
+
 class _Advisory(msgspec.Struct, forbid_unknown_fields=True):
     bound: Annotated[float, msgspec.Meta(gt=0, le=1)]
     buckets: Annotated[int, msgspec.Meta(ge=1, le=60)]
@@ -172,6 +180,7 @@ _SECTIONS = {
     "limit",
     "news2",
     "advisory",
+    "risk",
     "escalation",
     "rule",
 }
@@ -346,11 +355,19 @@ class _Reader:
                 is_shadow=advisory.shadow,
             ),
             news2=news2,
+            risks=tuple(self.risk(row) for row in self.table("risk", _Risk)),
             language=language,
         )
         for added in self.table("rule", _Added):
             rules = rules.with_rule(self.added(added, rules))
         return rules
+
+    def risk(self, row: _Risk) -> Risk:
+        """A model of risk that is shipped."""
+        try:
+            return _prior(row.code)
+        except OSError:
+            self.refuse("risk", row.code, "there is no such model")
 
     def news2(self, rank: int) -> tuple[Row, ...]:
         """Rows of NEWS2's alarms; a ward that wants none of them leaves them out."""
@@ -510,6 +527,13 @@ class _Reader:
 
 def _signal(row: _Limit | _Added) -> str:
     return row.code.partition(".")[0]
+
+
+@lru_cache(maxsize=8)
+def _prior(name: str) -> Risk:
+    """Read once: all profiles of a worker, and all of its patients, share it."""
+    file = resources.files("icu_stream") / "priors" / f"{name}.json"
+    return Risk.load(file.read_bytes())
 
 
 def _advisory_row(advisory: _Advisory, rank: int) -> Row:

@@ -8,7 +8,7 @@ from icu_stream.contracts.commands import (
     LimitChange,
 )
 from icu_stream.contracts.heartbeats import Heartbeat
-from icu_stream.contracts.scores import Anomaly, News2, ScoreInput, Scores, Trend
+from icu_stream.contracts.scores import Anomaly, News2, Risk, ScoreInput, Scores, Trend
 from icu_stream.contracts.vitals import Vitals
 
 
@@ -41,6 +41,16 @@ TREND = Trend(
     minutes=58,
 )
 ANOMALY = Anomaly(score=0.41, shares={"hr": 1.0}, warm=True, model="trees 1")
+
+RISK = Risk(
+    probability=0.21,
+    outcome="death in hospital",
+    shares={"gcs": 0.6, "bun": 0.4},
+    known=30,
+    wanted=35,
+    model="mortality 1",
+    shadow=False,
+)
 
 FULL = (
     Vitals(
@@ -121,7 +131,9 @@ FULL = (
         at_least=["mews"],
         versions={"mews": "Subbe 2001"},
         trends={"hr": TREND},
+        risks={"mortality": RISK},
     ),
+    RISK,
     NEWS2,
     TREND,
     SCORE_INPUT,

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import msgspec
 import pytest
 
 from icu_stream.contracts.alerts import Event
@@ -635,3 +636,81 @@ def test_a_signal_that_is_silent_has_no_trend():
         bed.at(second, interval_s=10, spo2=97)
 
     assert "hr" not in bed.last().trends
+
+
+# --- models of risk
+
+
+def test_a_risk_is_shown_in_shadow_with_what_makes_it_and_raises_nothing():
+    bed = Ward()
+    bed.every_second(0, 10, **WELL)
+    before = bed.last().risks["mortality"]
+
+    bed.chart(12, values={"gcs": 3, "lactate": 12.0, "bun": 120, "age": 85})
+
+    after = bed.last().risks["mortality"]
+    assert after.shadow
+    assert after.outcome == "death in hospital"
+    assert after.probability > 2 * before.probability
+    assert after.known == before.known + 4 <= after.wanted
+    assert "gcs" in after.shares
+    assert len(after.shares) <= 5
+    assert bed.alerts() == []
+
+
+def test_a_risk_is_worked_out_each_five_minutes_and_when_something_is_charted():
+    bed = Ward()
+    bed.every_second(0, 10, **WELL)
+    first = bed.last().risks
+
+    bed.every_second(11, 300, **(WELL | {"hr": 110}))
+    assert bed.last().risks == first
+    bed.every_second(301, 370, **(WELL | {"hr": 110}))
+
+    assert bed.last().risks != first
+
+
+def test_what_is_charted_is_told_even_where_no_score_moves():
+    bed = Ward()
+    bed.every_second(0, 10, **WELL)
+    bed.said.clear()
+
+    bed.chart(12, values={"sodium": 140})
+
+    assert len(scores(bed.said)) == 1
+
+
+def test_a_risk_goes_on_after_a_restore_and_is_forgotten_at_discharge():
+    whole, broken = Ward(), Ward()
+    for bed in (whole, broken):
+        bed.every_second(0, 10, **WELL)
+        bed.chart(11, values={"gcs": 9, "lactate": 4.0})
+    pieces: dict[bytes, bytes] = {}
+    for _ in range(2):  # the second time, nobody has read what was saved
+        pieces |= patient.save(broken.patient)
+        broken.patient = patient.restore("p-1", pieces)
+    for bed in (whole, broken):
+        bed.every_second(12, 700, **ILL)
+    assert whole.last() == broken.last()
+
+    whole.ask(701, "discharge")
+    whole.every_second(702, 720, **WELL)
+
+    assert (
+        whole.last().risks["mortality"].known < broken.last().risks["mortality"].known
+    )
+
+
+def test_what_a_risk_remembers_of_other_inputs_is_begun_anew_and_counted():
+    bed = Ward()
+    bed.every_second(0, 15, **WELL)
+    pieces = patient.save(bed.patient)
+    saved = msgspec.msgpack.decode(pieces[b"k"])
+    damaged = {name: raw[:-1] for name, raw in saved.items()}
+    pieces[b"k"] = msgspec.msgpack.encode(damaged)
+
+    bed.patient = patient.restore("p-1", pieces)
+    bed.every_second(16, 400, **WELL)
+
+    assert bed.patient.model_restarts == 2
+    assert bed.last().risks["mortality"].known > 0

@@ -286,6 +286,7 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path):
             'points = 7\npriority = "low"',
             "news2 bed.news2_urgent: it is stronger than bed.news2_emergency",
         ),
+        ('code = "sepsis"', 'code = "wealth"', "risk wealth: there is no such model"),
         ("bound = 0.75", "bound = 1.1", "section advisory: .*bound"),
         ("buckets = 3", "buckets = 0", "section advisory: .*buckets"),
         ("budget = 6", "budget = -1", "section advisory: .*budget"),
