@@ -39,20 +39,24 @@ def apply(
     part: Partition[Patient], records: Sequence[ConsumerRecord], rules: Rules
 ) -> None:
     """Apply records in order; what one of them raises concerns that one alone."""
-    decode, step = decoding.decode, monitor.step
+    decode, step = decoding.decode_usual, monitor.step
     hot, dirty, unreadable = part.hot, part.dirty, part.unreadable
     for record in records:
+        value = record.value
         try:
-            vitals = decode(record.value)
-        except Exception as error:  # noqa: BLE001 - never a crash loop over one record
-            part.refuse(
-                record, str(error), None if isinstance(error, ContractError) else error
-            )
+            vitals = decode(value)
+        except Exception:  # noqa: BLE001 - read again there, and refused if it must be
+            _apply_rare(part, record, rules)
             continue
         patient_id = vitals.patient_id
         patient = hot.get(patient_id)
-        if patient is None or record.headers or unreadable:
-            _apply_rare(part, record, vitals, rules)
+        if (
+            patient is None
+            or record.headers
+            or unreadable
+            or len(value) > decoding.MAX_BYTES
+        ):
+            _apply_rare(part, record, rules)
             continue
         if record.offset <= patient.last_offset:
             observability.REPEATED.inc()
@@ -67,10 +71,18 @@ def apply(
             part.say(said)
 
 
-def _apply_rare(
-    part: Partition[Patient], record: ConsumerRecord, vitals: Vitals, rules: Rules
-) -> None:
-    """A record with headers, of a patient not in memory, or of one with no state."""
+def _apply_rare(part: Partition[Patient], record: ConsumerRecord, rules: Rules) -> None:
+    """A record that is not as it should be, or has headers; or of a patient without state.
+
+    That is a patient who is not in memory, or whose saved state could not be read.
+    """
+    try:
+        vitals = decoding.decode(record.value)
+    except Exception as error:  # noqa: BLE001 - never a crash loop over one record
+        part.refuse(
+            record, str(error), None if isinstance(error, ContractError) else error
+        )
+        return
     patient_id = vitals.patient_id
     headers = {name for name, _ in record.headers}
     if envelope.COMMAND in headers:

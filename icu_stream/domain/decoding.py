@@ -42,6 +42,7 @@ class Plain(Vitals, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A message as it should be; its id is checked apart, once for each patient."""
 
     patient_id: str
+    time: Annotated[int, msgspec.Meta(ge=FIRST_MS, lt=END_MS)]
 
 
 class _Nullable(msgspec.Struct, frozen=True, gc=False):
@@ -71,7 +72,9 @@ class _Nullable(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-_decode = msgspec.json.Decoder(Plain).decode
+# As `decode`, for a message as it should be, of a patient who is known and not longer than
+# `MAX_BYTES`; raises where another look is needed.
+decode_usual = msgspec.json.Decoder(Plain).decode
 _decode_nullable = msgspec.json.Decoder(_Nullable).decode
 # What both raise: msgspec lets the second through from inside a text, the third is a
 # message nested too deeply, the last no value at all.
@@ -102,7 +105,7 @@ def decode(value: bytes) -> Vitals:
         ContractError: The message as a whole is of no use; says why.
     """
     try:
-        vitals = _decode(value)
+        vitals = decode_usual(value)
     except _UNREADABLE as error:
         try:
             vitals = _decode_nullable(value).plain()
