@@ -65,6 +65,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         limit: In the signal's unit.
         delay_s: How long the condition must hold.
         priority: When it is raised.
+        longest_delay_s: The longest delay that anybody may set; None = not said.
         source: Where the numbers come from.
     """
 
@@ -74,6 +75,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     limit: float
     delay_s: float
     priority: Priority
+    longest_delay_s: float | None = None
     source: str
 
 
@@ -401,6 +403,9 @@ def _settings(rules: Rules) -> list[Setting]:
             limit=row.limit,
             delay_s=row.delay_ms / 1000,
             priority=row.priority,
+            longest_delay_s=None
+            if row.longest_delay_ms is None
+            else row.longest_delay_ms / 1000,
             source=row.source,
         )
         for row in rules.rows.values()

@@ -1,5 +1,6 @@
 """A backtest in words and rows: what the table on the screen and the report both say."""
 
+import fnmatch
 import itertools
 import statistics
 
@@ -205,7 +206,10 @@ def notes(result: Result) -> list[str]:
     """What this log can and cannot show, for whoever reads the figures."""
     return list(
         itertools.chain(
-            _about_spacing(result), _about_people(result), _about_truth(result)
+            _about_spacing(result),
+            _about_people(result),
+            _about_truth(result),
+            _about_curves(result),
         )
     )
 
@@ -301,6 +305,24 @@ def _about_truth(result: Result) -> Iterator[str]:
             "it; an alarm followed by no such event is not therefore false: it may have been about something else. The onset is taken to be 6 h "
             "after the label begins, as the labels of this table span 6 h before to 6 h after."
         )
+
+
+def _about_curves(result: Result) -> Iterator[str]:
+    for curve in result.curves:
+        sweep = curve.sweep
+        beyond = [
+            setting.code
+            for setting in result.profiles[0].settings
+            if fnmatch.fnmatchcase(setting.code, sweep.codes)
+            and setting.longest_delay_s is not None
+            and max(sweep.values) * (setting.delay_s if sweep.is_scale else 1)
+            > setting.longest_delay_s
+        ]
+        if beyond:
+            yield (
+                f'The curve "{sweep.title}" asks about delays that no profile may have: longer than the longest allowed of '
+                f"{', '.join(beyond)}."
+            )
 
 
 # --- numbers

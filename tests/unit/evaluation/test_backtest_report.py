@@ -199,6 +199,14 @@ def test_the_published_delays_stand_beside_a_curve_of_seconds():
     assert "Anesth Analg" not in words(of_scale)
 
 
+def test_delays_that_no_profile_may_have_are_said_to_be_so():
+    allowed = run(desaturated(), sweeps=[delays.sweep("spo2.low=0,30")])
+    beyond = run(desaturated(), sweeps=[delays.sweep("spo2.*=0,31")])
+
+    assert "no profile may have" not in words(allowed)
+    assert "longer than the longest allowed of spo2.desat, spo2.low." in words(beyond)
+
+
 def test_a_log_without_an_alarm_is_reported():
     result = run(Past().every(range(60), **GOOD))
 
