@@ -26,7 +26,13 @@ from icu_stream.evaluation import (
     priors,
     training,
 )
-from icu_stream.evaluation.designs import MORTALITY, SEPSIS, Design
+from icu_stream.evaluation.designs import (
+    MORTALITY,
+    SEPSIS,
+    SEPSIS_1,
+    SEPSIS_WITHOUT_HOUR,
+    Design,
+)
 from icu_stream.evaluation.learner import OnlineLogistic, Vector
 from icu_stream.evaluation.metrics import Calibration, Events, Worth
 from icu_stream.evaluation.splits import Split
@@ -41,6 +47,7 @@ WARNING_H = 12
 NEWS2 = "NEWS2"
 PRIOR = "**prior, as shipped**"
 FOLLOWED = "**prior, learning on**"
+COMBINED = "prior + NEWS2"
 _HOURS = (6, 12, 24, 36, 48)
 
 Say = Callable[[str], None]
@@ -82,13 +89,13 @@ class Cohort(NamedTuple):
 
 def cohort(split: Split) -> Cohort:
     """Tabulate both parts with every input there is."""
-    table = training.tabulate([*split.training, *split.test], MORTALITY.empty)
+    table = training.tabulate([*split.training, *split.test], designs.EVERYTHING)
     return Cohort(split, table, table.stays < len(split.training))
 
 
 def common(of: Cohort, rules: Rules, say: Say) -> dict[str, Vector]:
     """Scores that need no prior, on all rows."""
-    table, prior = of.table, MORTALITY.empty
+    table, prior = of.table, designs.EVERYTHING
     say("  limits, NEWS2, baselines")
     news = candidates.news2_totals(table, prior)
     scores = {
@@ -198,7 +205,8 @@ def septic(table: Table) -> Events:
 
 def in_hospital(of: Cohort, rules: Rules, say: Say) -> tuple[Task, OnlineLogistic]:
     """PhysioNet 2012: death in hospital, asked at the 48th hour."""
-    table, design = of.table, MORTALITY
+    design = MORTALITY
+    table = training.columns(of.table, designs.EVERYTHING, design.empty)
     learnt = of.training & np.isin(table.hours, training.LANDMARKS_H)
     rows = table.rows(learnt)
     scores = common(of, rules, say)
@@ -217,7 +225,7 @@ def in_hospital(of: Cohort, rules: Rules, say: Say) -> tuple[Task, OnlineLogisti
     )
     own = training.cross_validate(design, of.split.training, rows)
     news = scores[NEWS2]
-    tested["prior + NEWS2"] = combined(
+    tested[COMBINED] = combined(
         own,
         news[learnt],
         rows.labels,
@@ -245,7 +253,7 @@ def in_hospital(of: Cohort, rules: Rules, say: Say) -> tuple[Task, OnlineLogisti
         test,
         dying(test),
         test.hours == _HOURS[-1],
-        (PRIOR, FOLLOWED, "prior + NEWS2"),
+        (PRIOR, FOLLOWED, COMBINED),
         by_hour,
     )
     return task, model
@@ -263,7 +271,8 @@ def copied(model: OnlineLogistic) -> OnlineLogistic:
 
 def after_a_day(of: Cohort, prior: OnlineLogistic, rules: Rules, say: Say) -> Task:
     """The eICU demo: death, asked after 24 h, by a prior of other hospitals."""
-    table, design = of.table, MORTALITY
+    design = MORTALITY
+    table = training.columns(of.table, designs.EVERYTHING, design.empty)
     marks = np.isin(table.hours, training.LANDMARKS_H)
     scores = common(of, rules, say)
     say("  priors, River, boosting")
@@ -273,7 +282,7 @@ def after_a_day(of: Cohort, prior: OnlineLogistic, rules: Rules, say: Say) -> Ta
     scores[PRIOR] = logits_of(prior, design, table)
     scores[FOLLOWED] = training.prequential(copied(prior), design, table, marks)
     learnt = of.training & marks
-    scores["prior + NEWS2"] = combined(
+    scores[COMBINED] = combined(
         scores[PRIOR][learnt],
         scores[NEWS2][learnt],
         table.labels[learnt],
@@ -304,7 +313,7 @@ def after_a_day(of: Cohort, prior: OnlineLogistic, rules: Rules, say: Say) -> Ta
         test,
         dying(test),
         test.hours == 24,
-        (PRIOR, FOLLOWED, "prior + NEWS2"),
+        (PRIOR, FOLLOWED, COMBINED),
         [
             f"On all {int(asked.sum()):,} stays, none seen by the prior as shipped:",
             "",
@@ -318,123 +327,116 @@ def hourly_sepsis(
 ) -> tuple[Task, OnlineLogistic]:
     """The eICU demo: sepsis, asked each hour."""
     whole = of.table
-    table = training.columns(whole, MORTALITY.empty, SEPSIS.empty)
-    rows = table.rows(of.training)
+
+    def seen(design: Design) -> Table:
+        return training.columns(whole, designs.EVERYTHING, design.empty)
+
+    def learnt(design: Design) -> Vector:
+        table = seen(design)
+        model = training.train(design, table.rows(of.training))
+        return logits_of(model, design, table)
+
+    table = seen(SEPSIS)
+    rows, test = table.rows(of.training), table.rows(~of.training)
     scores = common(of, rules, say)
     say("  priors, River, boosting")
     model = training.train(SEPSIS, rows)
     scores["logistic, same features (River)"] = candidates.river_logistic(
         table, SEPSIS.empty
     )
+    charted = seen(MORTALITY)
+    scores["offline boosting, without the hour"] = candidates.boosting(
+        charted.rows(of.training), charted
+    )
     scores["offline boosting (scikit-learn)"] = candidates.boosting(
-        whole.rows(of.training), whole
+        charted.rows(of.training), charted, timed=True
     )
-    scores["offline boosting, knows the hour"] = candidates.boosting(
-        whole.rows(of.training), whole, timed=True
+    scores["prior, first design: vital signs alone"] = learnt(SEPSIS_1)
+    scores["prior, without the hour"] = learnt(SEPSIS_WITHOUT_HOUR)
+    scores["first design with laboratory values"] = learnt(
+        designs.with_means(MORTALITY, SEPSIS)
     )
-    laboratory = designs.with_means(MORTALITY, SEPSIS)
-    scores["prior with laboratory values"] = logits_of(
-        training.train(laboratory, whole.rows(of.training)), laboratory, whole
-    )
-    scores["prior of death in hospital"] = logits_of(prior, MORTALITY, whole)
+    scores["prior of death in hospital"] = logits_of(prior, MORTALITY, charted)
     scores["hours since admission alone"] = -whole.hours
-    scores["prior, knows the hour"] = timed(rows, table)
     scores[PRIOR] = logits_of(model, SEPSIS, table)
-    scores["prior + NEWS2"] = combined(
+    scores[COMBINED] = combined(
         training.cross_validate(SEPSIS, of.split.training, rows),
         scores[NEWS2][of.training],
         rows.labels,
         training.weights(rows),
         np.stack([scores[PRIOR], scores[NEWS2]], axis=1),
     )
-    test = table.rows(~of.training)
     scores[FOLLOWED] = np.zeros(len(table.labels))
     scores[FOLLOWED][~of.training] = training.prequential(copied(model), SEPSIS, test)
-
-    swapped = logits_of(training.train(SEPSIS, test), SEPSIS, rows)
-    both = np.concatenate([swapped, scores[PRIOR][~of.training]])
-    one_pass = training.prequential(training.fresh(SEPSIS, table), SEPSIS, table)
-    crossed = metrics.worths(
-        table.labels,
-        table.stays,
-        {
-            NEWS2: scores[NEWS2],
-            "each half by a prior of the other half": both,
-            "one pass from nothing, each stay before it is learnt": one_pass,
-        },
-        NEWS2,
-    )
     tested = {name: score[~of.training] for name, score in scores.items()}
-    six = np.floor(test.hours / 6)
-    within = [
-        _TIME,
-        "",
-        "| score | AUROC, all hours | within six hours |",
-        "|---|---|---|",
-    ]
-    within += [
-        f"| {name} | {metrics.Ranked(test.labels, tested[name]).areas()[0]:.3f} | "
-        f"{metrics.within_strata(test.labels, tested[name], six):.3f} |"
-        for name in (
-            NEWS2,
-            "hours since admission alone",
-            PRIOR,
-            "prior, knows the hour",
-            "offline boosting (scikit-learn)",
-            "offline boosting, knows the hour",
-        )
-    ]
-    septic_stays = sum(stay.ends_badly for stay in of.split.test)
-    learnt_septic = sum(stay.ends_badly for stay in of.split.training)
-    everyone = (
-        f"On all {len(of.split.training) + len(of.split.test):,} stays "
-        f"({learnt_septic + septic_stays} septic), each scored by a model that has not "
-        "seen it; the design had been chosen on the training half:"
-    )
-    task = judged(
+    return judged(
         "Sepsis, eICU demo, hour by hour",
-        (
-            f"Asked each hour. {len(of.split.training):,} stays to learn from, "
-            f"{learnt_septic} of them septic; "
-            f"{len(of.split.test):,} to be tested on, {septic_stays} septic. An alarm "
-            "warns in time in the 12 h before the onset; until 6 h after it, it is late, "
-            "not false."
+        _SEPSIS_ABOUT.format(
+            learnt=len(of.split.training),
+            learnt_septic=sum(stay.ends_badly for stay in of.split.training),
+            tested=len(of.split.test),
+            tested_septic=sum(stay.ends_badly for stay in of.split.test),
         ),
         tested,
         test,
         septic(test),
         np.ones(len(test.labels), bool),
-        (PRIOR, FOLLOWED, "prior + NEWS2"),
-        [
-            *within,
-            "",
-            everyone,
-            "",
-            *_small_table(crossed),
-        ],
-    )
-    return task, model
+        (PRIOR, FOLLOWED, COMBINED),
+        [*_within(test, tested), "", *_everyone(of, scores, seen)],
+    ), model
 
 
-def timed(rows: Table, table: Table) -> Vector:
-    """The sepsis prior with the hour of the stay as one more input."""
+def _within(test: Table, tested: dict[str, Vector]) -> list[str]:
+    """What is left when the hour of the stay is taken out."""
+    six = np.floor(test.hours / 6)
+    return [
+        _TIME,
+        "",
+        "| score | AUROC, all hours | within six hours |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {metrics.Ranked(test.labels, tested[name]).areas()[0]:.3f} | "
+            f"{metrics.within_strata(test.labels, tested[name], six):.3f} |"
+            for name in (
+                NEWS2,
+                "hours since admission alone",
+                PRIOR,
+                "prior, without the hour",
+                "offline boosting (scikit-learn)",
+                "offline boosting, without the hour",
+            )
+        ),
+    ]
 
-    def wide(of: Table) -> Vector:
-        hour = np.stack(
-            [np.clip(of.hours / 6, 0, 1), np.clip((of.hours - 6) / 18, 0, 1)], axis=1
+
+def _everyone(
+    of: Cohort, scores: dict[str, Vector], seen: Callable[[Design], Table]
+) -> list[str]:
+    """All stays, each scored by a model that has not seen it."""
+    stays = [*of.split.training, *of.split.test]
+    table = seen(SEPSIS)
+    crossed = {
+        f"{name}, five folds": training.cross_validate(design, stays, seen(design))
+        for name, design in (
+            ("prior", SEPSIS),
+            ("prior without the hour", SEPSIS_WITHOUT_HOUR),
+            ("first design", SEPSIS_1),
         )
-        return np.concatenate([learner.features(SEPSIS.empty, of.read), hour], axis=1)
-
-    learnt = wide(rows)
-    model = OnlineLogistic(
-        [*learner.names(SEPSIS.empty), "6 h", "24 h"],
-        variance=SEPSIS.variance,
-        intercept=SEPSIS.empty.intercept,
-        centre=learnt.mean(axis=0),
+    }
+    crossed["prior, one pass, each stay before it is learnt"] = training.prequential(
+        training.fresh(SEPSIS, table), SEPSIS, table
     )
-    for row, label in zip(learnt, rows.labels, strict=True):
-        model.learn_row(row, bool(label))
-    return model.logits(wide(table))
+    worths = metrics.worths(
+        table.labels, table.stays, {NEWS2: scores[NEWS2], **crossed}, NEWS2
+    )
+    return [
+        (
+            f"On all {len(stays)} stays, {sum(stay.ends_badly for stay in stays)} of them "
+            "septic, each scored by a model that has not seen it:"
+        ),
+        "",
+        *_small_table(worths),
+    ]
 
 
 def _interval(value: metrics.Interval, sign: str = "") -> str:
@@ -557,7 +559,7 @@ def run(shared: Path, say: Say) -> str:
         ),
     ]
     tasks = (death, day, hours)
-    lines = [*_HEAD, *_summary(tasks), "", "Shipped priors:", ""]
+    lines = [*_HEAD, "", *_summary(tasks), "", "Shipped priors:", ""]
     lines += [f"- {line}" for line in shipped]
     for task in tasks:
         lines += ["", *_page_of(task)]
@@ -576,12 +578,31 @@ def _summary(tasks: tuple[Task, ...]) -> list[str]:
             f"{_interval(news.auroc)} | {_interval(own.auroc)} | "
             f"{_interval(own.gain, '+')} |"
         )
+    lines += ["", "Read from it:", ""]
+    for task in tasks:
+        own, gain = task.worths[PRIOR].auroc, task.worths[PRIOR].gain
+        says = (
+            "the interval of the gain excludes none"
+            if gain.low > 0
+            else "the interval of the gain does **not** exclude none"
+        )
+        lines.append(f"- {task.title}: {own.value:.3f}; {says}.")
     return lines
 
 
+_SEPSIS_ABOUT = (
+    "Asked each hour. {learnt} stays to learn from, {learnt_septic} of them septic; "
+    "{tested} to be tested on, {tested_septic} septic. An alarm warns in time in the 12 h "
+    "before the onset; until 6 h after it, it is late, not false.\n\n"
+    "**This test part was looked at twice.** The first design, vital signs alone, had been "
+    "chosen by cross-validation in the training part, where it was ahead of NEWS2 by 0.05; "
+    "on the test part it was behind. The design that is shipped was chosen after that: it "
+    "begins as NEWS2, moves away from it a little, and knows the hour of the stay. Its "
+    "figures are therefore on the bright side."
+)
 _TIME = (
-    "Septic stays are recorded for a shorter time, so the hour of the stay alone tells "
-    "something. AUROC within the same six hours of a stay, where it tells nothing:"
+    "Most sepsis begins on the first day, and septic stays are recorded for a shorter "
+    "time: the hour of the stay alone tells something. AUROC within the same six hours of a stay, where it tells nothing:"
 )
 _HEAD = """\
 # Evidence

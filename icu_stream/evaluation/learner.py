@@ -8,7 +8,7 @@ as many passes of an optimiser would, without a learning rate to tune.
 
 import math
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,20 @@ def names(prior: Prior) -> list[str]:
             f"{one.code}.known",
         )
     ]
+
+
+def started(prior: Prior, start: Mapping[str, Sequence[float]]) -> Vector:
+    """Weights of lines that are known before anything is learnt.
+
+    Args:
+        prior: Whose features; without means.
+        start: By input: log-odds at each knot. An input that is not there begins flat.
+    """
+    weights: list[float] = []
+    for one in prior.inputs:
+        line = start.get(one.code, (0.0,) * len(one.knots))
+        weights += [*np.diff(line).tolist(), 0.0]
+    return np.array(weights)
 
 
 def readings(state: RiskState, inputs: int, time_ms: int) -> list[float]:

@@ -70,7 +70,10 @@ def tabulate(stays: Sequence[Stay], empty: Prior) -> Table:
 def replay(
     stay: Stay, risk: Risk, ask: Callable[[RiskState, int, bool], None]
 ) -> RiskState:
-    """Let a stay's values come by in time; `ask` is called at each label."""
+    """Let a stay's values come by in time; `ask` is called at each label.
+
+    Who asks says how long the patient has been there (`stay_h`).
+    """
     state = risk.patient()
     values = iter(stay.values)
     value = next(values, None)
@@ -78,6 +81,7 @@ def replay(
         while value is not None and value[0] <= time_ms:
             state.observe(value[1], value[2], value[0])
             value = next(values, None)
+        state.observe("stay_h", time_ms / HOUR_MS, time_ms)
         ask(state, time_ms, label)
     return state
 
@@ -90,12 +94,15 @@ def fresh(design: Design, table: Table) -> OnlineLogistic:
         table: Rows to learn from: their average is the average patient.
     """
     rows = learner.features(design.empty, table.read)
-    return OnlineLogistic(
+    model = OnlineLogistic(
         learner.names(design.empty),
         variance=design.variance,
         intercept=design.empty.intercept,
         centre=rows.mean(axis=0),
     )
+    if design.start:
+        model.weights[1:] = learner.started(design.empty, design.start)
+    return model
 
 
 def learn(

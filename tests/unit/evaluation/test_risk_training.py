@@ -221,3 +221,25 @@ def test_a_missing_input_of_news2_scores_nothing():
 
     # 3 for the pulse and 3 for the breaths; half a day later nothing is known.
     assert candidates.news2_totals(table, designs.MORTALITY.empty).tolist() == [6, 0]
+
+
+def test_the_sepsis_prior_begins_as_news2():
+    design = designs.SEPSIS
+    table = training.tabulate(stays(), design.empty)
+    risk = learner.scorer(design.empty, training.fresh(design, table), 0)
+    at_rest, fast = risk.patient(), risk.patient()
+    at_rest.observe("hr", 70, 0)
+    fast.observe("hr", 140, 0)
+
+    more = fast.score(0).pushes["hr"] - at_rest.score(0).pushes["hr"]
+
+    # Three points more; each is worth 0.2 before anything is learnt.
+    assert more == pytest.approx(0.6)
+
+
+def test_who_asks_says_how_long_the_patient_has_been_there():
+    at = candidates.places(designs.SEPSIS.empty)
+
+    table = training.tabulate(stays(1), designs.SEPSIS.empty)
+
+    assert table.read[:, at["stay_h"]].tolist() == [6, 12]
