@@ -419,6 +419,20 @@ CASES_BY_RULE: dict[int, dict[str, tuple[list[Record], list[str]]]] = {
             [vitals(s / 2, device="ab"[s % 2], hr=(80, 0)[s % 2]) for s in range(18)],
             [],
         ),
+        "an ECG whose leads are off is none, whatever it repeats": (
+            [
+                vitals(0, device="b", hr=80),
+                *[
+                    says(
+                        vitals(1 + s / 2, device="ab"[s % 2], hr=(0, 80)[s % 2]),
+                        status={"hr": ("", "lead_off")[s % 2]},
+                    )
+                    for s in range(13)
+                ],
+            ],
+            # At 1 s the other's 80 of before is a pulse; from 1.5 s on it is none.
+            ["5.5 hr.asystole raised", "6.5 hr.extreme_low raised"],
+        ),
         "a faster clock that is taken away stops no delay": (
             [
                 vitals(9, device="b", arrived=0, hr=80),

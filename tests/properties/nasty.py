@@ -7,7 +7,6 @@ a clock that jumped; ticks and commands come in between. A log belongs to some o
 log, `shrunk` takes from it whatever is not needed to show a difference.
 """
 
-import os
 import random
 
 from collections.abc import Callable, Sequence
@@ -64,13 +63,6 @@ FAMILIES = (
     "limits",  # of one patient, right and wrong
     "stays",  # admissions, other profiles, feedback, charting
 )
-ENABLED = tuple(
-    name
-    for name in os.environ.get(
-        "NASTY_FAMILIES", "worse,pauses,words,limits,stays"
-    ).split(",")
-    if name
-)
 LINE = ("abp_sys", "abp_dia", "abp_mean")
 LINES = (
     ["hr", "spo2", *LINE],
@@ -115,7 +107,7 @@ class Nasty:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         chooses = random.Random(f"families of {seed}")
-        self.families = {name for name in ENABLED if chooses.random() < 0.35}
+        self.families = {name for name in FAMILIES if chooses.random() < 0.35}
         self.manners: tuple[str, ...] = MANNERS
         if "worse" in self.families:
             self.manners += ("falling", "falling", "flapping", "flapping", "nonsense")

@@ -271,8 +271,11 @@ def test_late_messages_never_raise_or_clear(log, data):
     again, _ = run(with_late)
 
     def decisions(said: list[bytes]) -> list[Any]:
+        # Scores are of what was measured in 10 s, whenever it came.
         return [
-            msgspec.structs.replace(a, explanation=msgspec.UNSET) for a in alerts(said)
+            msgspec.structs.replace(a, explanation=msgspec.UNSET)
+            for a in alerts(said)
+            if not a.code.startswith(("bed.news2", "bed.unusual"))
         ]
 
     assert decisions(again) == decisions(said)
