@@ -337,7 +337,7 @@ class Bed:
                 said = answer.get("reason") or ""
                 if answer["accepted"] is not (reason is None):
                     return f"accepted={answer['accepted']} ({said})"
-                if reason is not None and reason not in said:
+                if reason is not None and (not said or reason not in said):
                     return f"reason {said!r}"
             return None
 
@@ -346,7 +346,8 @@ class Bed:
             for step in self.steps
             if isinstance(step, Ask) and step.number == number
         )
-        what = "accepted" if reason is None else f"refused: {reason}"
+        refused = f"refused: {reason}" if reason else "refused with a reason"
+        what = "accepted" if reason is None else refused
         often = "" if times == 1 else f" (answered {times} times)"
         self.checks.append(Check(f"{kind} {what}{often}", wrong))
 

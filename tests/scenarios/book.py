@@ -7,6 +7,7 @@ from tests.scenarios import (
     limits,
     news,
     people,
+    personal,
     silences,
     worse,
     worth,
@@ -16,7 +17,7 @@ from tests.scenarios.pitfalls import PITFALLS
 from tests.scenarios.stage import Outcome
 
 
-CHAPTERS = (clinical, limits, silences, worth, worse, people, news)
+CHAPTERS = (clinical, limits, silences, worth, worse, people, personal, news)
 
 # The first ones are those that every icu-stream must show.
 CLINICAL = 20
