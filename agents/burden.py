@@ -24,7 +24,7 @@ from icu_stream.engine.partition import Partition
 
 
 # Between two looks at how long patients have been monitored.
-LOOK_S = 30.0
+LOOK_S = 10.0
 # Of the others, so many are looked at without a pause: a vitals message waits for less
 # than 2 ms then.
 AT_ONCE = 20
