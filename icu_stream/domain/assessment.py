@@ -31,11 +31,10 @@ from icu_stream.contracts.commands import Command
 from icu_stream.contracts.scores import Anomaly, News2, Risk, Scores, Trend
 from icu_stream.domain import annunciation, condition, news2, notes, scores, trend
 from icu_stream.domain.annunciation import Bedside
-from icu_stream.domain.chart import Charted, TrendNumbers
+from icu_stream.domain.chart import Charted
 from icu_stream.domain.limits import FOREVER_MS, Row, Verdict
 from icu_stream.domain.news2 import Reading
 from icu_stream.domain.patient import Patient
-from icu_stream.domain.risk import Risk as RiskModel
 from icu_stream.domain.windows import BUCKET_MS
 
 
@@ -157,7 +156,17 @@ def due(patient: Patient, until: int = 0) -> int | None:
         until: Time has passed up to here: a long silence brings one statement, at the
             last full minute of it.
     """
-    return min((at for at, _ in _moments(patient, until)), default=None)
+    chart, end_ms = patient.chart, patient.windows.end_ms
+    found = FOREVER_MS
+    if chart.stated:
+        found = chart.stated + STATE_MS
+        if until > found:
+            found += (until - found) // STATE_MS * STATE_MS
+    if patient.rows and chart.assessed < end_ms:
+        found = min(found, end_ms + GRACE_MS)
+    if chart.pending:
+        found = min(found, min(chart.pending.values()) + GRACE_MS)
+    return None if found == FOREVER_MS else found
 
 
 def fall_due(bedside: Bedside, moment: int) -> None:
@@ -168,9 +177,13 @@ def fall_due(bedside: Bedside, moment: int) -> None:
         moment: As `due` gave it.
     """
     patient = bedside.patient
-    time = next(t for at, t in _moments(patient, moment) if at == moment)
-    if time == patient.windows.end_ms and patient.chart.assessed < time:
+    end_ms = patient.windows.end_ms
+    time = moment
+    if patient.rows and patient.chart.assessed < end_ms == moment - GRACE_MS:
+        time = end_ms
         _read(patient, time, _means(patient.rows), patient.suspects)
+    elif moment - GRACE_MS in patient.chart.pending.values():
+        time = moment - GRACE_MS
     _review(bedside, time)
 
 
@@ -193,19 +206,6 @@ def is_alarmed(bedside: Bedside) -> bool:
         and rows[code].kind is Kind.PHYSIOLOGICAL
         for code, alarm in bedside.patient.alarms.items()
     )
-
-
-def _moments(patient: Patient, until: int) -> Iterator[tuple[int, int]]:
-    """When something falls due, and the moment that it stands for."""
-    chart, end_ms = patient.chart, patient.windows.end_ms
-    if patient.rows and chart.assessed < end_ms:
-        yield end_ms + GRACE_MS, end_ms
-    for moment in chart.pending.values():
-        yield moment + GRACE_MS, moment
-    if chart.stated:
-        moment = chart.stated + STATE_MS
-        moment += max(0, until - moment) // STATE_MS * STATE_MS
-        yield moment, moment
 
 
 def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -286,7 +286,7 @@ def _review(
             _estimate(bedside, time, {})
         chart.stated = time if shown or scored else 0
         chart.shown = shown
-        said.append(_scores(bedside, time, score, others, scored))
+        said.append(_scores(patient, time, score, others, scored))
         if scored is not None:
             patient.score = scored[0]
     chart.check = min(stale, chart.stated + _STATE_EARLY_MS, *chart.pending.values())
@@ -416,13 +416,12 @@ def _signature(
 
 
 def _scores(
-    bedside: Bedside,
+    patient: Patient,
     time: int,
     score: News2 | None,
     others: Mapping[str, scores.Score],
     scored: Scored | None,
 ) -> Scores:
-    patient, rules, _ = bedside
     model = patient.model
     anomaly = None
     if scored is not None and model is not None:
@@ -441,14 +440,8 @@ def _scores(
         anomaly=anomaly,
         at_least=[name for name, other in others.items() if other.is_at_least],
         versions={name: scores.VERSIONS[name] for name in others},
-        trends={
-            code: _trend(*numbers) for code, numbers in patient.chart.trends.items()
-        },
-        risks={
-            name: _risk(model, *patient.chart.risks[name])
-            for model in rules.risks
-            if (name := model.prior.name) in patient.chart.risks
-        },
+        trends=patient.chart.trends,
+        risks=patient.chart.risks,
     )
 
 
@@ -464,61 +457,34 @@ def _estimate(
     news = [(code, *r) for code, r in chart.readings.items() if r[1] > chart.risked]
     # The pressure before the rate: a shock index is of both, when the rate comes.
     news.sort(key=lambda reading: reading[0] == "hr")
+    risks = {}
     for model in rules.risks:
-        state = patient.risk(model)
+        state, prior = patient.risk(model), model.prior
         for code, mean, end_ms in news:
             state.observe(code, mean, end_ms)
         for code, value in charted.items():
             if not isinstance(value, str | bool):
                 state.observe(code, value, time)
         score = state.score(time)
-        chart.risks[model.prior.name] = (
-            round(score.probability, 4),
-            len(model.prior.inputs) - len(score.missing),
-            {code: round(s, 3) for code, s in [*score.shares.items()][:_MOST_SHARES]},
+        largest = list(score.shares.items())[:_MOST_SHARES]
+        wanted = len(prior.inputs)
+        risks[prior.name] = Risk(
+            probability=round(score.probability, 4),
+            outcome=prior.outcome,
+            shares={code: round(share, 3) for code, share in largest},
+            known=wanted - len(score.missing),
+            wanted=wanted,
+            model=f"{prior.name} {prior.version}",
         )
-    chart.risked = time
+    # New ones, never the old changed: what was published holds them.
+    chart.risks, chart.risked = risks, time
 
 
-def _risk(
-    model: RiskModel, probability: float, known: int, shares: dict[str, float]
-) -> Risk:
-    prior = model.prior
-    return Risk(
-        probability=probability,
-        outcome=prior.outcome,
-        shares=shares,
-        known=known,
-        wanted=len(prior.inputs),
-        model=f"{prior.name} {prior.version}",
-    )
-
-
-def _trend(
-    now: float,
-    usual: float | None,
-    deviation: float | None,
-    per_h: float | None,
-    low: float | None,
-    high: float | None,
-    minutes: int,
-) -> Trend:
-    return Trend(
-        now=now,
-        usual=usual,
-        deviation=deviation,
-        per_h=per_h,
-        low=low,
-        high=high,
-        minutes=minutes,
-    )
-
-
-def _trends(patient: Patient) -> dict[str, TrendNumbers]:
+def _trends(patient: Patient) -> dict[str, Trend]:
     """Where each signal goes, and how far it is from the patient's own last 24 h."""
     windows = patient.windows
     codes = [code for code, _ in patient.expected() if code in _TRENDED]
-    found: dict[str, TrendNumbers] = {}
+    found: dict[str, Trend] = {}
     for code, minutes in zip(codes, windows.last_hour(codes), strict=True):
         (at,) = np.nonzero(~np.isnan(minutes))
         oldest = 0 if code in _SLOW else trend.HOUR_MIN - _NOW_MIN
@@ -527,14 +493,14 @@ def _trends(patient: Patient) -> dict[str, TrendNumbers]:
         now = float(minutes[at[-1]])
         usual = windows.usual(code)
         slope = trend.slope(minutes)
-        found[code] = (
-            now,
-            _rounded(usual),
-            _rounded(trend.deviation(now, usual)),
-            None if slope is None else _rounded(slope.per_h),
-            None if slope is None else _rounded(slope.low),
-            None if slope is None else _rounded(slope.high),
-            len(at),
+        found[code] = Trend(
+            now=now,
+            usual=_rounded(usual),
+            deviation=_rounded(trend.deviation(now, usual)),
+            per_h=None if slope is None else _rounded(slope.per_h),
+            low=None if slope is None else _rounded(slope.low),
+            high=None if slope is None else _rounded(slope.high),
+            minutes=len(at),
         )
     return found
 

@@ -7,21 +7,7 @@ observations, the hints of one day within their budget.
 
 import msgspec
 
-
-# Now, usual, deviation, slope an hour with both ends of its interval, minutes.
-TrendNumbers = tuple[
-    float,
-    float | None,
-    float | None,
-    float | None,
-    float | None,
-    float | None,
-    int,
-]
-
-
-# Probability, inputs that are known, shares of the largest.
-RiskNumbers = tuple[float, int, dict[str, float]]
+from icu_stream.contracts.scores import Risk, Trend
 
 
 class Charted(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -51,9 +37,9 @@ class Chart(msgspec.Struct, array_like=True):
         decided: Moment of the last decision; none is taken before it.
         check: Nothing changes by time alone before; a lower bound.
         pending: By code of an alarm: when its delay, or its time inside, is over.
-        trends: By signal: the numbers of a `contracts.scores.Trend`, in its order.
+        trends: By signal, as they are published.
         trended: When they were worked out.
-        risks: By model of risk: what it says, as `RiskNumbers`.
+        risks: By model of risk, as they are published.
         risked: When they were worked out.
         shown: What was published last: points by input, other scores by name.
         stated: When.
@@ -82,7 +68,7 @@ class Chart(msgspec.Struct, array_like=True):
     hint_below: int = 0
     hints: list[int] = []
     shadowed: int = 0
-    trends: dict[str, TrendNumbers] = {}
+    trends: dict[str, Trend] = {}
     trended: int = 0
-    risks: dict[str, RiskNumbers] = {}
+    risks: dict[str, Risk] = {}
     risked: int = 0
