@@ -13,9 +13,8 @@ from icu_stream.sources.story import Must, Story
 FLUSH_MMHG = 300.0
 
 # A second before a signal stops its last value came: its no-data time, less that second
-# (CLINICAL.md, "Signals": 10 s, rr 30 s; of the bed 10 s, docs/alarms.md rule 15).
+# (docs/alarms.md, rule 15: 10 s of the bed).
 _NO_DATA_S = 9.0
-_RR_NO_DATA_S = 29.0
 
 FAULTS: dict[str, Story] = {
     story.name: story
@@ -41,8 +40,8 @@ FAULTS: dict[str, Story] = {
             status={"hr": "lead_off", "rr": "lead_off"},
             needs=("hr",),
             must=(
-                Must("hr.no_data", Priority.MEDIUM, "hr", _NO_DATA_S),
-                Must("rr.no_data", Priority.LOW, "rr", _RR_NO_DATA_S),
+                Must("hr.lead_off", Priority.MEDIUM, "hr", 0),
+                Must("rr.lead_off", Priority.LOW, "rr", 0),
             ),
             must_not=("hr.asystole", "hr.extreme_low", "rr.apnoea", "bed.no_data"),
         ),
@@ -55,8 +54,8 @@ FAULTS: dict[str, Story] = {
             status={"spo2": "sensor_off", "pulse": "sensor_off"},
             needs=("spo2", "pulse"),
             must=(
-                Must("spo2.no_data", Priority.MEDIUM, "spo2", _NO_DATA_S),
-                Must("pulse.no_data", Priority.LOW, "pulse", _NO_DATA_S),
+                Must("spo2.sensor_off", Priority.MEDIUM, "spo2", 0),
+                Must("pulse.sensor_off", Priority.LOW, "pulse", 0),
             ),
             must_not=("spo2.low", "spo2.desat", "hr.asystole", "bed.no_data"),
         ),

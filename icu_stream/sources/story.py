@@ -168,7 +168,7 @@ def _tachyarrhythmia(state: State, usual: State, w: State) -> None:
 
 # The alarms follow docs/alarms.md, the delays CLINICAL.md, "Default adult limits". A
 # worse patient scores more: NEWS2 may say so, whatever else is said.
-_NEWS2 = "news2*"
+_NEWS2 = "bed.news2*"
 _HIGH, _MEDIUM, _LOW = Priority.HIGH, Priority.MEDIUM, Priority.LOW
 # Where the pressure falls: an arterial line's alarms, and a cuff's at its readings.
 _HYPOTENSION = (
