@@ -70,7 +70,7 @@ def run(options: Options) -> int:
         sweeps.insert(0, delays.scale(options.delay_scale))
     _check_directory(options.report)
     log, known = _log(options)
-    with _stoppable() as (cancel, received), console.drawn(log.title) as tell:
+    with _stoppable() as (cancel, received), console.drawn("backtest") as tell:
         try:
             result = backtest.run(
                 log,
