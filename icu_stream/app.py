@@ -50,7 +50,10 @@ def compose(worker: IcuApp) -> None:
         if wanted not in read:
             msg = f"no agent reads {wanted}"
             raise ConfigurationError(msg)
-    worker.rules = profiles.load_all(worker.settings.profile, worker.settings.language)
+    settings = worker.settings
+    worker.rules = profiles.load_all(
+        settings.profile, settings.language, shadow=settings.advisories == "shadow"
+    )
     worker.task(worker.keep_saving)
     worker.task(worker.keep_noting)
     worker.task(worker.watch_stalls)

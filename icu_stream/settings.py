@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     language: Annotated[
         Literal["en", "de"], Field(description="of the alerts' texts; one a worker")
     ] = "en"
+    advisories: Annotated[
+        Literal["profile", "shadow"],
+        Field(description="models' hints: as the profile says, or only counted"),
+    ] = "profile"
     checkpoint_s: Annotated[
         float, Field(gt=0, le=60, description="seconds between checkpoints")
     ] = 1.0

@@ -201,12 +201,13 @@ def load(name_or_path: str, language: str = "en") -> Rules:
     return _Reader(document.read(name_or_path)).rules(language)
 
 
-def load_all(name_or_path: str, language: str = "en") -> Rules:
+def load_all(name_or_path: str, language: str = "en", *, shadow: bool = False) -> Rules:
     """Read a worker's profiles: the one of all beds, and the shipped ones by name.
 
     Args:
         name_or_path: Of the one that counts where a person chose none.
         language: As in `load`.
+        shadow: Models' hints are counted and not given, whatever the profiles say.
 
     Returns:
         The first one; all of them, itself too, are in its `profiles`.
@@ -224,7 +225,12 @@ def load_all(name_or_path: str, language: str = "en") -> Rules:
             )
             raise ConfigurationError(msg)
         if rules.name not in profiles:
-            profiles[rules.name] = dataclasses.replace(rules, profiles=profiles)
+            is_shadow = shadow or rules.advisory.is_shadow
+            profiles[rules.name] = dataclasses.replace(
+                rules,
+                profiles=profiles,
+                advisory=rules.advisory._replace(is_shadow=is_shadow),
+            )
     return profiles[first.name]
 
 

@@ -287,7 +287,7 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path):
             "news2 bed.news2_urgent: it is stronger than bed.news2_emergency",
         ),
         ('code = "sepsis"', 'code = "wealth"', "risk wealth: there is no such model"),
-        ("bound = 0.75", "bound = 1.1", "section advisory: .*bound"),
+        ("bound = 0.6", "bound = 1.1", "section advisory: .*bound"),
         ("buckets = 3", "buckets = 0", "section advisory: .*buckets"),
         ("budget = 6", "budget = -1", "section advisory: .*budget"),
         (
@@ -303,6 +303,40 @@ def test_a_contradiction_names_file_line_row_and_reason(tmp_path, old, new, reas
 
     assert text.startswith("profile mine.toml, ")
     assert re.search(reason, text), text
+
+
+def test_the_numbers_of_scores_and_hints_are_those_of_the_profile():
+    """docs/alarms.md, rules 32 and 33."""
+    rows = ADULT.rows
+    for code, pattern in (
+        ("bed.news2_single", r"single` \(any input of (\d) points; (\w+)\)"),
+        ("bed.news2_urgent", r"urgent` \(>= (\d); (\w+)\)"),
+        ("bed.news2_emergency", r"emergency` \(>= (\d); (\w+)\)"),
+    ):
+        points, priority = said(pattern)
+        assert (rows[code].limit, rows[code].priority) == (int(points), priority)
+        delay, minutes = said(
+            r"with a delay of (\d+) s, over when the score has been below for (\d) min"
+        )
+        assert rows[code].delay_ms == int(delay) * 1000
+        assert rows[code].clear_ms == int(minutes) * 60_000
+    (priority,) = said(r"`bed.unusual` \(advisory, (\w+)\)")
+    assert rows["bed.unusual"].priority == priority
+    assert said(r"bound in (three) buckets")
+    assert ADULT.advisory.buckets == 3
+    budget, below = said(
+        r"budget \((\d)\) began .*? below half of the bound for (\d+) s"
+    )
+    assert ADULT.advisory.budget == int(budget)
+    assert ADULT.advisory.clear_ms == int(below) * 1000
+    assert not ADULT.advisory.is_shadow
+
+
+def test_a_worker_may_keep_the_hints_of_all_its_profiles_in_shadow():
+    rules = profiles.load_all("adult", shadow=True)
+
+    assert {r.advisory.is_shadow for r in rules.profiles.values()} == {True}
+    assert not profiles.load_all("adult").advisory.is_shadow
 
 
 def test_a_ward_that_wants_no_alarms_of_news2_leaves_them_out(tmp_path):
