@@ -46,6 +46,15 @@ def raised(ward: Ward, until_s: int) -> list[Alert]:
     return alerts
 
 
+def told_at(alert: Alert) -> int:
+    """The moment by which an alarm belongs to a story.
+
+    NEWS2's by its onset: a cuff's reading counts until the next one, which may be half an
+    hour after the story, and the alarm comes a minute after the score.
+    """
+    return alert.onset if alert.code.startswith("bed.news2_") else alert.time
+
+
 def wrong(told: Iterable[Truth], alerts: list[Alert]) -> list[str]:
     """What of the truth the alerts do not keep, in words."""
     told = list(told)
@@ -54,7 +63,7 @@ def wrong(told: Iterable[Truth], alerts: list[Alert]) -> list[str]:
         for alert in alerts
         if not any(
             line.patient_id == alert.patient_id
-            and line.start <= alert.time <= (line.end or alert.time)
+            and line.start <= told_at(alert) <= (line.end or alert.time)
             and line.allows(alert.code)
             for line in told
         )
