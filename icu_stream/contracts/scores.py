@@ -67,12 +67,14 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
         shares: Signal code to its share of the deviation; they sum to 1.
         warm: Has the model seen enough of this patient?
         model: Name and version.
+        shadowed: Hints since admission that were counted and not given, in shadow mode.
     """
 
     score: float
     shares: dict[str, float]
     warm: bool
     model: str
+    shadowed: int = 0
 
 
 class Risk(msgspec.Struct, frozen=True, kw_only=True):

@@ -430,6 +430,7 @@ def _scores(
             shares={code: round(share, 4) for code, share in scored[1].items()},
             warm=model.warm,
             model=model.name,
+            shadowed=patient.chart.shadowed,
         )
     return Scores(
         patient_id=patient.patient_id,

@@ -40,7 +40,9 @@ TREND = Trend(
     high=10.5,
     minutes=58,
 )
-ANOMALY = Anomaly(score=0.41, shares={"hr": 1.0}, warm=True, model="trees 1")
+ANOMALY = Anomaly(
+    score=0.41, shares={"hr": 1.0}, warm=True, model="trees 1", shadowed=2
+)
 
 RISK = Risk(
     probability=0.21,

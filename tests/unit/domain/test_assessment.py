@@ -581,7 +581,7 @@ def test_in_shadow_a_hint_is_counted_and_not_raised():
     bed.every_second(2740, 2900, **CALM)
 
     assert bed.told("bed.unusual") == []
-    assert bed.patient.chart.shadowed == 1
+    assert bed.last().anomaly.shadowed == 1
 
 
 def test_a_score_of_news2_does_not_keep_a_model_from_learning():
