@@ -365,11 +365,11 @@ class Own:
 
 
 class Said(NamedTuple):
-    """What one message says of signals by its status."""
+    """What one message says of the signals that it does not measure."""
 
     time: int
     record: int
-    status: Json
+    words: dict[str, str]
 
 
 class Suspicious(NamedTuple):
@@ -608,7 +608,6 @@ class Patient:
         self.pause_until: int | None = None
         self.own: dict[str, Own] = {}
         self.profile = ADULT
-        self.arrived = 0  # of the command that is obeyed
         self.commands: dict[str, bool] = {}
 
     # -- records ------------------------------------------------------------------
@@ -663,7 +662,6 @@ class Patient:
         """A person's request; one that is seen twice is done once."""
         command = record.message
         if command["command_id"] not in self.commands:
-            self.arrived = record.arrived_ms
             time = record.arrived_ms + (self.skew or 0)
             if self.now is not None:
                 time = max(time, self.now)
@@ -986,13 +984,14 @@ class Patient:
         """`<signal>.<status>`: the device says why there is no value."""
         name = message.get("device", "")
         device = self.devices[name]
-        device.said.append(Said(time, self.record, message.get("status") or {}))
+        values = values_of(message)
+        words = {s: status_of(message, s) for s in SIGNALS if s not in values}
+        device.said.append(Said(time, self.record, words))
         for signal in SIGNALS:
-            word = status_of(message, signal)
+            word = words.get(signal, "")
             is_meant = (
                 word in OFF
                 and signal in self.heard
-                and signal not in values_of(message)
                 and not self.other_sources(signal, name, time)
             )
             if is_meant and word == "searching":
@@ -1008,7 +1007,7 @@ class Patient:
         start = None
         for said in reversed(device.said):
             is_broken = (
-                said.status.get(signal) != "searching"
+                said.words.get(signal) != "searching"
                 or (last is not None and last.record >= said.record)
                 or said.record <= self.status_ended.get(signal, -1)
             )
@@ -1439,9 +1438,8 @@ class Patient:
         expires = time + OWN_LIMITS_S * SECOND
         if (wall := command.get("expires")) is not None:
             expires = wall + (self.skew or 0)
-            is_too_long = expires > time + OWN_LIMITS_MOST_S * SECOND
-            if wall <= self.arrived or is_too_long:
-                return False
+        if not 0 < expires - time <= OWN_LIMITS_MOST_S * SECOND:
+            return False
         before = dict(self.own)
         for change in changes:
             old = self.own.get(change["code"], Own(None, None, 0))
