@@ -2,6 +2,8 @@
 
 import re
 
+from pathlib import Path
+
 import pytest
 
 from icu_stream.contracts import signals
@@ -105,3 +107,13 @@ def test_what_is_a_signal_too_is_the_same_thing():
 )
 def test_the_usual_mix_up_of_units_is_outside(code, value):
     assert not BY_CODE[code].low <= value <= BY_CODE[code].high
+
+
+@pytest.mark.parametrize("row", OBSERVATIONS, ids=lambda row: row.code)
+def test_the_page_of_messages_has_the_row(row):
+    page = Path(__file__).parents[3] / "docs/messages.md"
+    cells = [f"`{row.code}`", row.name, row.unit, row.loinc or "-"]
+
+    line = f"| {' | '.join(cells)} | {row.low:g} to {row.high:g} |"
+
+    assert line in page.read_text("utf-8").splitlines()
