@@ -83,7 +83,7 @@ def producer(settings: Settings, **options: Any) -> aiokafka.AIOKafkaProducer:
         "linger_ms": 0,
         "max_batch_size": MAX_BATCH_BYTES,
     }
-    return aiokafka.AIOKafkaProducer(**connection(settings), **(defaults | options))
+    return aiokafka.AIOKafkaProducer(**(connection(settings) | defaults | options))
 
 
 def consumer(

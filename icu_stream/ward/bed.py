@@ -205,6 +205,7 @@ class Record:
             "news2": self._news2(now_ms),
             "unusual": self._unusual(now_ms),
             "profile": rules.label,
+            "pause": rules.pause_ms / 1000,
             "limits": self._limits(now_ms, rules),
             "trend": self._trend(now_ms, hours),
         }
@@ -280,6 +281,7 @@ class Record:
             rows.append(
                 {
                     "c": row.code,
+                    "g": row.signal,
                     "name": wording.signal_name(row.signal),
                     "sign": _SIGNS[row.condition],
                     "limit": limit,
@@ -307,6 +309,7 @@ def _episode(episode: Episode) -> Row:
         "s": alert.state.value,
         "f": told.text if episode.ended_ms is None else alert.text,
         "o": alert.onset,
+        "g": told.signal,
         "end": episode.ended_ms,
         "steps": [[event.value, at, by] for event, at, by in episode.steps],
         "ok": None

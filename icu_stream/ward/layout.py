@@ -1,7 +1,7 @@
 """The page as Dash owns it: a frame of empty places that ward.js fills.
 
-Dash never touches what is inside `#bar-live`, `#theme`, `#units`, `#attn` and `#ward`:
-components that React manages fall behind at a hundred beds and show old numbers as live.
+Dash never touches what is inside `#bar-live`, `#theme`, `#units`, `#attn`, `#ward`, `#bed`
+and `#said`: components that React manages fall behind at a hundred beds and show old numbers as live.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ INDEX = """<!DOCTYPE html>
     </head>
     <body>
         {%app_entry%}
-        <footer id="note">FOOTER</footer>
+        <footer id="note"><span>FOOTER</span> <span id="me"></span></footer>
         <div hidden>
             {%config%}
             {%scripts%}
@@ -52,6 +52,7 @@ def page() -> html.Div:
                 **_aria(live="assertive"),
             ),
             html.Main(id="page"),
+            html.Div(id="said", role="status", hidden=True),
         ],
         id="shell",
     )
@@ -69,7 +70,8 @@ def ward() -> html.Div:
                 ],
                 id="side",
             ),
-            html.Div(id="ward", role="list", **_aria(label="Beds")),
+            html.Div(id="ward", role="group", **_aria(label="Beds")),
+            html.Div(id="bed", role="dialog", hidden=True, **_aria(label="Bed")),
         ],
         id="wardpage",
     )

@@ -24,10 +24,11 @@ import msgspec
 from icu_stream import bus, clock
 from icu_stream.contracts import envelope, topics
 from icu_stream.contracts.alerts import Alert, Event, Explanation, Kind, Priority, State
-from icu_stream.contracts.commands import Command
+from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.heartbeats import Heartbeat
-from icu_stream.contracts.scores import News2, Scores
+from icu_stream.contracts.scores import News2, ScoreInput, Scores
 from icu_stream.contracts.vitals import Vitals
+from icu_stream.domain import news2
 from icu_stream.settings import Settings
 from tests.kafka import ROOT, Kafka
 
@@ -143,15 +144,36 @@ class Hospital:
     async def news(self) -> None:
         """A NEWS2 for each patient; each third lacks an input."""
         for patient in self.patients:
-            total = patient.index * 5 % 9
-            complete = 6 if patient.index % 3 == 0 else 7
             scores = Scores(
                 patient_id=patient.patient_id,
                 bed=patient.bed,
                 time=clock.now_ms(),
-                news2=News2(total=total, band="", completeness=complete, inputs={}),
+                news2=self._news2(patient),
             )
             await self.send(topics.SCORES, patient, scores)
+
+    @staticmethod
+    def _news2(patient: Patient) -> News2:
+        points = dict.fromkeys(news2.INPUTS, 0)
+        if patient.index % 3 == 0:
+            del points["acvpu"]
+        total = patient.index * 5 % 9
+        for name in ("rr", "spo2", "sys")[: -(-total // 3)]:
+            points[name] = min(3, total - sum(points.values()))
+        return News2(
+            total=total,
+            band=str(news2.band(total, max(points.values()))),
+            completeness=len(points),
+            inputs={
+                name: ScoreInput(
+                    value="A" if name == "acvpu" else name == "on_oxygen" or 90.0,
+                    points=n,
+                    age_s=2_400 if name == "acvpu" else 4,
+                    by="RN Okafor" if name == "acvpu" else None,
+                )
+                for name, n in points.items()
+            },
+        )
 
     async def heartbeat(self) -> None:
         """The worker lives, and has every partition."""
@@ -234,6 +256,32 @@ class Hospital:
         headers = [(envelope.COMMAND, b"1")]
         await self.send(topics.VITALS, patient, command, headers=headers)
 
+    async def pause(self, index: int, until_ms: int) -> Alert:
+        """The worker grants a pause and says so."""
+        patient = self.patients[index]
+        result = CommandResult(
+            command_id=f"RN Okafor/{until_ms}",
+            accepted=True,
+            type=CommandType.PAUSE,
+            patient_id=patient.patient_id,
+            by="RN Okafor",
+            time=clock.now_ms(),
+            expires=until_ms,
+        )
+        await self.send(topics.COMMAND_RESULTS, patient, result)
+        return await self.alarm(
+            index,
+            "bed.pause",
+            Priority.LOW,
+            "Alarms paused by RN Okafor, but not the high ones: suction",
+            event=Event.PAUSED,
+            kind=Kind.TECHNICAL,
+            annunciate=False,
+            signal=None,
+            by="RN Okafor",
+            explanation=Explanation(reason="suction"),
+        )
+
     async def send(
         self, topic: topics.Topic, patient: Patient, message: Any, **options: Any
     ) -> None:
@@ -271,7 +319,18 @@ async def every_kind_of_alarm(hospital: Hospital) -> None:
         return int(part * n)
 
     hospital.patients[at(0.1)].pinned = {"spo2": 83, "hr": 118}
-    await hospital.alarm(
+    over = await hospital.alarm(
+        at(0.1),
+        "hr.high",
+        medium,
+        "Heart rate 124 /min, above 120 for 9 s",
+        value=124,
+        limit=120,
+        onset=now_ms - 200_000,
+        time=now_ms - 190_000,
+    )
+    await hospital.again(over, Event.CLEARED, State.CLEARED)
+    desaturation = await hospital.alarm(
         at(0.1),
         "spo2.desat",
         high,
@@ -279,6 +338,37 @@ async def every_kind_of_alarm(hospital: Hospital) -> None:
         value=79,
         limit=80,
         onset=now_ms - 14_000,
+        explanation=Explanation(
+            rule="SpO₂ below 80 % for 10 s",
+            limit_source="adult v3: Philips IntelliVue instructions for use, alarm defaults",
+            violation_s=12,
+            extreme=79,
+            usual=94,
+            change=-15,
+            contributing={"hr": 118, "rr": 29, "abp_mean": 71},
+            completeness="7/7",
+            versions={"profile": "adult v3"},
+        ),
+    )
+    await hospital.again(
+        msgspec.structs.replace(
+            desaturation, value=71, text="SpO₂ 71 %, below 80 for 14 s (usual 94)"
+        ),
+        Event.WORSENED,
+        State.ACTIVE,
+        explanation=msgspec.structs.replace(
+            desaturation.explanation, extreme=71, change=-23
+        ),
+    )
+    await hospital.pause(at(0.25), now_ms + 100_000)
+    await hospital.alarm(
+        at(0.6),
+        "bed.unusual",
+        low,
+        "Unusual for this patient: respiratory rate and heart rate together",
+        kind=Kind.ADVISORY,
+        annunciate=False,
+        signal=None,
     )
     await hospital.alarm(
         at(0.1),

@@ -22,7 +22,7 @@ Shared = tuple[Hospital, WardView]
 
 
 async def fetch(
-    view: WardView, path: str, method: str = "GET", **headers: str
+    view: WardView, path: str, method: str = "GET", body: str = "", **headers: str
 ) -> tuple[int, dict[str, str], str]:
     """Status, headers and body of one request."""
 
@@ -30,7 +30,7 @@ async def fetch(
         host = urllib.parse.urlsplit(view.address).netloc
         client = http.client.HTTPConnection(host, timeout=5)
         try:
-            client.request(method, path, headers=headers)
+            client.request(method, path, body or None, headers=headers)
             answer = client.getresponse()
             names = {k.lower(): v for k, v in answer.getheaders()}
             return answer.status, names, answer.read().decode(errors="replace")
@@ -57,6 +57,9 @@ async def first_frame(view: WardView, origin: str | None, cookie: str | None) ->
         ("GET", "/anything"),
         ("GET", "/assets/ward.js"),
         ("GET", "/assets/watchdog.js"),
+        ("GET", "/who"),
+        ("GET", "/beds?patient=p-4001"),
+        ("POST", "/commands"),
         ("GET", "/_dash-layout"),
         ("GET", "/_dash-dependencies"),
         ("GET", "/_dash-component-suites/dash/deps/react@18.js"),

@@ -2,7 +2,8 @@
  *
  * Dash owns the places #bar-live, #theme, #units, #attn and #ward; this file owns what is
  * inside them. It draws from `rows` and nothing else, so a place that Dash makes anew is
- * filled anew. Frames are described in icu_stream/ward/frames.py.
+ * filled anew. Frames are described in icu_stream/ward/frames.py. One bed is shown by
+ * one_bed.js, and commands.js sends what a person asks.
  *
  * Four rules keep a number on the screen honest:
  *   1. The server decides what is fresh; a value that is not there is drawn as ---.
@@ -44,6 +45,14 @@
   const NIGHT_FROM = 22;
   const NIGHT_TO = 6;
 
+  const ASKS = window.icuCommands;
+  const BED = window.icuBed;
+  const CHIP = 12; // px: padding and border of NEWS2 beside its text
+  const ICON = 26; // px: the crossed bell, with its gap
+  // NEWS2's bands as classes; the colours are outlines, for a score is no alarm.
+  const BANDS = { low: "b0", "low-medium": "b1", medium: "b2", high: "b3" };
+  const NEWS = { worsened: "worse", escalated: "escalated", reminded: "reminder" };
+
   // ---------------------------------------------------------------- state
 
   const rows = new Map(); // id -> row, as the frames say
@@ -55,7 +64,10 @@
   let signedOut = false;
   let everHeard = false;
   let wasComplete = false; // every open alarm was known when the list was drawn
-  let unit = new URLSearchParams(location.hash.slice(1)).get("unit") || "";
+  const inAddress = (name) => new URLSearchParams(location.hash.slice(1)).get(name) || "";
+  let unit = inAddress("unit");
+  let open = ""; // id of the row whose bed is open
+  let focused = ""; // id of the tile that the keys are at
   let mounted = null; // the #ward that the tiles are in
   let density = "l";
   let fits = null; // measures of the mounted tiles
@@ -92,7 +104,9 @@
   const inOrder = (a, b) =>
     collator.compare(place(a), place(b)) || collator.compare(a.d[1], b.d[1]);
   const alarmsOf = (row) => row.al || [];
+  const hintsOf = (row) => row.h || [];
   const isOpen = (alarm) => alarm.s !== "ack";
+  const isWorse = (alarm) => Boolean(alarm.e && alarm.e[0] === "worsened");
   const shownRows = () =>
     [...rows.values()].filter((row) => !unit || row.d[2] === unit).sort(inOrder);
 
@@ -157,6 +171,7 @@
       return;
     }
     attempts = 0;
+    if (!everHeard || lost) ASKS.learn();
     everHeard = true;
     signedOut = false;
     watchdog.postMessage("heard");
@@ -195,6 +210,7 @@
     mount();
     for (const id of tiles.keys()) drawTile(rows.get(id));
     drawAround();
+    drawBed();
   }
 
   function draw(changes) {
@@ -202,8 +218,22 @@
     if (isNew) return drawAll();
     for (const change of changes)
       if (tiles.has(change.i)) drawTile(rows.get(change.i), change);
-    const isAlarm = changes.some((change) => change.al || "n" in change);
+    const isAlarm = changes.some((change) => change.al || change.h || "n" in change);
     drawAround(isAlarm);
+    countDown();
+    drawBed(changes.find((change) => change.i === open));
+  }
+
+  /* The pauses' seconds; all else is drawn when it changes. */
+  function countDown() {
+    for (const [id, tile] of tiles) {
+      const row = rows.get(id);
+      if (row.z && row.z.u !== null) drawHead(tile, row);
+    }
+  }
+
+  function drawBed(change) {
+    if (open) BED.draw(rows.get(open), { lost, serverTime, change });
   }
 
   function drawAround(isAlarm = true) {
@@ -318,9 +348,130 @@
   /* The unit is in the address, so that a screen keeps it when it is switched on again. */
   function choose(name) {
     unit = name;
-    const hash = name ? `#${new URLSearchParams({ unit: name })}` : "";
-    history.replaceState(null, "", location.pathname + hash);
+    history.replaceState(history.state, "", address());
     drawAll();
+  }
+
+  function address() {
+    const params = new URLSearchParams();
+    if (unit) params.set("unit", unit);
+    if (open) params.set("bed", open);
+    return location.pathname + (params.size ? `#${params}` : "");
+  }
+
+  // ---------------------------------------------------------------- one bed
+
+  /* The bed that is open is in the address, too: the way back is the browser's own. */
+  function openBed(id) {
+    if (!rows.has(id) || rows.get(id).e || id === open) return;
+    const isFirst = !open;
+    open = id;
+    focused = id;
+    history[isFirst ? "pushState" : "replaceState"]({ bed: true }, "", address());
+    rove();
+    drawBed();
+    BED.focus();
+  }
+
+  function closeBed() {
+    if (!open) return;
+    if (history.state && history.state.bed) history.back();
+    else {
+      open = "";
+      history.replaceState(null, "", address());
+      hideBed();
+    }
+  }
+
+  function hideBed() {
+    open = "";
+    BED.hide();
+    const tile = tiles.get(focused);
+    if (tile) tile.box.focus();
+  }
+
+  window.addEventListener("popstate", () => {
+    const id = inAddress("bed");
+    unit = inAddress("unit");
+    if (!id && open) hideBed();
+    else if (id && rows.has(id)) open = id;
+    if (mounted) drawAll();
+  });
+
+  /* The first open alarm of a tile; never many at once that are high. */
+  function acknowledge(row) {
+    const alarm = alarmsOf(row).find((a) => isOpen(a) && a.i !== "page.no_data");
+    if (alarm) askAcknowledge(row, alarm);
+  }
+
+  function askAcknowledge(row, alarm) {
+    ASKS.ask("acknowledge", alarm.i, `${place(row)}, ${alarm.m[0]}`, {
+      patient: row.i,
+      alert: alarm.i,
+    });
+  }
+
+  // ---------------------------------------------------------------- keys
+
+  /* One tile can be reached by Tab, the arrows move from there. */
+  function rove() {
+    if (!tiles.has(focused)) focused = tiles.keys().next().value || "";
+    for (const [id, tile] of tiles) {
+      const index = id === focused ? 0 : -1;
+      if (tile.box.tabIndex !== index) tile.box.tabIndex = index;
+    }
+  }
+
+  function move(step) {
+    const ids = [...tiles.keys()];
+    const next = ids[ids.indexOf(focused) + step];
+    if (!next) return;
+    focused = next;
+    rove();
+    tiles.get(next).box.focus();
+  }
+
+  function columns() {
+    return getComputedStyle(mounted).gridTemplateColumns.split(" ").length;
+  }
+
+  const STEPS = {
+    ArrowLeft: () => -1,
+    ArrowRight: () => 1,
+    ArrowUp: () => -columns(),
+    ArrowDown: () => columns(),
+  };
+
+  function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, select, textarea, dialog")) return;
+    if (event.key === "?") return showKeys();
+    if (event.key === "Escape") return closeBed();
+    const box = event.target.closest(".tile[data-id]");
+    if (!box) return;
+    const { id } = box.dataset;
+    if (STEPS[event.key]) move(STEPS[event.key]());
+    else if (event.key === "Enter" || event.key === " ") openBed(id);
+    else if (event.key === "a" || event.key === "A") acknowledge(rows.get(id));
+    else return;
+    event.preventDefault();
+  }
+
+  function showKeys() {
+    const dialog = make("dialog", "keys");
+    const lines = [
+      ["arrows", "from bed to bed"],
+      ["Enter", "open the bed"],
+      ["A", "acknowledge the alarm that the tile shows"],
+      ["Esc", "back to the ward"],
+      ["?", "these keys"],
+    ].map(([key, text]) => make("p", "", make("kbd", "", key), ` ${text}`));
+    const close = ASKS.button("Close", () => dialog.close());
+    dialog.setAttribute("aria-label", "Keys");
+    dialog.append(...lines, close);
+    dialog.onclose = () => dialog.remove();
+    document.body.append(dialog);
+    dialog.showModal();
   }
 
   // ---------------------------------------------------------------- needs attention
@@ -337,16 +488,25 @@
       wasComplete,
       unit,
       needy.map((row) => [row.d, row.al]),
+      shownRows().filter((row) => hintsOf(row).length).map((row) => row.d),
       density,
     ]);
     if (box.dataset.key === key) return;
     box.dataset.key = key;
     const wanted = Number(getComputedStyle(box).getPropertyValue("--rows")) || MAX_ROWS;
     const title = unit ? `Needs attention in ${unit}` : "Needs attention";
+    const held = document.activeElement && document.activeElement.dataset.row;
     const list = make("div", "list", ...needy.slice(0, wanted).map(listRow));
     list.setAttribute("role", "list");
     const more = make("div", "more");
-    box.replaceChildren(make("h2", "", title), list, more);
+    const hinted = shownRows().filter((row) => hintsOf(row).length);
+    const hints = make("div", "hints");
+    if (hinted.length) {
+      const named = hinted.slice(0, 4).map(place).join(", ");
+      const rest = hinted.length > 4 ? ` + ${hinted.length - 4}` : "";
+      hints.textContent = `◇ ${count(hinted.length, "hint")}, no alarm: ${named}${rest}`;
+    }
+    box.replaceChildren(make("h2", "", title), list, more, hints);
     if (!needy.length) {
       const known = wasComplete ? "No open alarms." : "No open alarms known yet.";
       list.replaceWith(make("p", "none", status.r ? known : "…"));
@@ -360,6 +520,10 @@
     while (list.childElementCount > 1 && box.scrollHeight > box.clientHeight) {
       list.lastElementChild.remove();
       say();
+    }
+    if (held) {
+      const same = [...list.querySelectorAll(".row")].find((e) => e.dataset.row === held);
+      if (same) same.focus();
     }
   }
 
@@ -378,15 +542,19 @@
 
   function listRow(row) {
     const [first, ...others] = row.al;
-    const head = make("div", "head", make("b", "", place(row)));
+    const head = make("span", "head", make("b", "", place(row)));
     if (row.d[1] !== place(row)) head.append(make("span", "who", row.d[1]));
     if (others.length) head.append(make("span", "others", `+${others.length}`));
     const word = first.w ? `${first.w}: ` : "";
-    const text = make("div", "text", `${MARKS[first.p]} ${word}${first.f}`);
-    const element = make("div", `row ${looks(first)}`, head, text);
+    const text = make("span", "text", `${MARKS[first.p]} ${word}${first.f}`);
+    const element = make("button", `row ${looks(first)}`, head, text);
+    element.type = "button";
+    element.dataset.row = row.i;
+    element.onclick = () => openBed(row.i);
     element.append(make("small", "", fate(first)));
-    element.setAttribute("role", "listitem");
-    return element;
+    const item = make("div", "item", element);
+    item.setAttribute("role", "listitem");
+    return item;
   }
 
   /* What became of an alarm since it began. */
@@ -395,6 +563,7 @@
     const parts = [];
     if (alarm.s === "latched") parts.push(`ended${at}, not acknowledged`);
     else parts.push(`since ${hhmm(alarm.o)}`);
+    if (alarm.e) parts.push(`${isWorse(alarm) ? "▲ " : ""}${NEWS[alarm.e[0]]} ${hhmm(alarm.e[1])}`);
     if (alarm.s === "ack")
       parts.push(`✓ acknowledged${at}${alarm.by ? ` by ${alarm.by[1]}` : ""}`);
     if (alarm.x) parts.push(`not confirmed since ${hhmm(alarm.x)}`);
@@ -403,7 +572,8 @@
 
   function looks(alarm) {
     const kind = alarm.k === "technical" ? " technical" : "";
-    return `${LEVELS[alarm.p]} ${alarm.s}${kind}${alarm.x ? " doubtful" : ""}`;
+    const worse = isWorse(alarm) ? " worse" : "";
+    return `${LEVELS[alarm.p]} ${alarm.s}${kind}${alarm.x ? " doubtful" : ""}${worse}`;
   }
 
   function freeze(box) {
@@ -420,8 +590,11 @@
     for (const row of rows.values())
       for (const alarm of alarmsOf(row))
         if (alarm.p === HIGH && isOpen(alarm)) {
-          now.add(alarm.i);
-          if (!announced.has(alarm.i)) fresh.push(`Bed ${place(row)}: ${alarm.f}`);
+          // What is told anew is read out anew.
+          const key = `${alarm.i} ${alarm.e ? alarm.e[1] : ""}`;
+          now.add(key);
+          const news = alarm.e ? `${NEWS[alarm.e[0]]}, ` : "";
+          if (!announced.has(key)) fresh.push(`Bed ${place(row)}: ${news}${alarm.f}`);
         }
     announced.clear();
     for (const id of now) announced.add(id);
@@ -446,11 +619,16 @@
     density = wanted;
     ward.dataset.key = key;
     ward.dataset.density = density;
+    const hadFocus = ward.contains(document.activeElement);
     tiles.clear();
     for (const row of list) tiles.set(row.i, makeTile(row));
     if (list.length) ward.replaceChildren(...[...tiles.values()].map((t) => t.box));
     else ward.replaceChildren(...placeholder());
     fits = null;
+    rove();
+    if (hadFocus && tiles.has(focused)) tiles.get(focused).box.focus();
+    if (open && !rows.has(open) && !lost) closeBed();
+    else if (!open && rows.has(inAddress("bed"))) open = inAddress("bed");
   }
 
   function densityFor(n) {
@@ -477,7 +655,10 @@
     };
     const head = make("div", "hd", tile.bed);
     if (row.d[1] !== place(row)) head.append(make("span", "who", tile.who));
-    head.append(make("span", "paused", tile.paused), make("span", "news", tile.news));
+    tile.bell = bell();
+    tile.bell.style.display = "none";
+    tile.chip = make("span", "news", tile.news);
+    head.append(tile.bell, make("span", "paused", tile.paused), tile.chip);
     tile.alarm = make("div", "al", tile.strip);
     const large = make("div", "large");
     const others = make("div", "others");
@@ -498,7 +679,15 @@
     tile.canvas = make("canvas", "line");
     tile.canvas.setAttribute("aria-hidden", "true");
     tile.box = make("div", "tile", head, tile.alarm, large, others, tile.canvas);
-    tile.box.setAttribute("role", "listitem");
+    if (!row.e) {
+      tile.box.setAttribute("role", "button");
+      tile.box.dataset.id = row.i;
+      tile.box.onclick = () => openBed(row.i);
+      tile.box.onfocus = () => {
+        focused = row.i;
+        rove();
+      };
+    }
     tile.box.dataset.bed = place(row);
     tile.box.title = [...new Set([place(row), row.d[1]])].filter(Boolean).join(", ");
     return tile;
@@ -508,18 +697,21 @@
   function drawTile(row, change = row) {
     const tile = tiles.get(row.i);
     if (row.e) return drawEmpty(tile, row);
+    if (!row.v) return; // not whole yet
     const alarms = lost ? [] : alarmsOf(row);
     const first = alarms[0];
     const isOf = (...fields) => fields.some((field) => field in change);
-    if (isOf("al")) {
-      dress(tile.box, first ? `tile ${looks(first)}` : "tile");
-      write(tile.strip, first ? fitting(stripTexts(first, alarms.length - 1)) : "");
+    if (isOf("al", "h")) {
+      const [hint] = lost || first ? [] : hintsOf(row);
+      dress(tile.box, first ? `tile ${looks(first)}` : hint ? "tile hint" : "tile");
+      if (first) write(tile.strip, fitting(stripTexts(first, alarms.length - 1)));
+      else write(tile.strip, hint ? fitting(hintTexts(hint)) : "");
     }
     if (isOf("v", "u", "al"))
       PLACES.forEach((_, i) => drawNumber(tile.numbers[i], i, row, first));
     if (isOf("n", "d", "z")) drawHead(tile, row);
     if (isOf("g", "p")) drawLine(tile, row);
-    if (isOf("v", "al")) describe(tile, row, first);
+    if (isOf("v", "al", "h", "z")) describe(tile, row, first);
   }
 
   function drawEmpty(tile, row) {
@@ -529,22 +721,31 @@
   }
 
   function drawNumber(number, i, row, first) {
+    const texts = numberTexts(row, i);
+    const stale = texts.isKnown ? "" : " stale";
+    dress(number.box, `n ${number.name}${stale}${first && first.g === i ? " inal" : ""}`);
+    write(number.value, texts.value);
+    write(number.small, texts.doubt + (texts.mean && density === "l" ? ` ${texts.mean}` : ""));
+    write(number.label, texts.label);
+  }
+
+  /* What is written of one number: nothing that is not fresh. */
+  function numberTexts(row, i) {
     const value = lost || !row.v ? null : row.v[i];
-    const isSuspect = value !== null && row.u.includes(i);
-    dress(
-      number.box,
-      `n ${number.name}${value === null ? " stale" : ""}${first && first.g === i ? " inal" : ""}`,
-    );
-    if (i === BP) {
-      const mean = value && value[2] !== null ? `(${value[2]})` : "";
-      const hasBoth = value && value[0] !== null && value[1] !== null;
-      write(number.value, !value ? NOTHING : hasBoth ? `${value[0]}/${value[1]}` : mean);
-      write(number.small, (isSuspect ? "?" : "") + (hasBoth && density === "l" ? ` ${mean}` : ""));
-      write(number.label, value && value[3] !== null ? `NIBP ${hhmm(value[3])}` : "BP");
-      return;
-    }
-    write(number.value, value === null ? NOTHING : value.toFixed(DECIMALS[i]));
-    write(number.small, isSuspect ? "?" : "");
+    const isKnown = value !== null;
+    const doubt = isKnown && row.u.includes(i) ? "?" : "";
+    if (!isKnown) return { isKnown, value: NOTHING, doubt, mean: "", label: LABELS[i] };
+    if (i !== BP)
+      return { isKnown, value: value.toFixed(DECIMALS[i]), doubt, mean: "", label: LABELS[i] };
+    const mean = value[2] === null ? "" : `(${value[2]})`;
+    const hasBoth = value[0] !== null && value[1] !== null;
+    return {
+      isKnown,
+      value: hasBoth ? `${value[0]}/${value[1]}` : mean,
+      doubt,
+      mean: hasBoth ? mean : "",
+      label: value[3] === null ? "BP" : `NIBP ${hhmm(value[3])}`,
+    };
   }
 
   /* Beside the bed: pause, patient, NEWS2. The first choice that fits; the bed is always
@@ -552,20 +753,61 @@
   function drawHead(tile, row) {
     const [news, n] = newsTexts(row);
     const who = row.d[1] === place(row) ? "" : row.d[1];
-    const [paused, sign] = row.z && !lost ? ["⏸ paused", "⏸"] : ["", ""];
+    const [long, middle, short] = pauseTexts(row);
     const choices = [
-      [paused, who, news],
-      [paused, who, n],
-      [paused, "", news],
-      [paused, "", n],
-      [sign, "", n],
-      [sign, "", ""],
+      [long, who, news],
+      [long, who, n],
+      [middle, who, n],
+      [middle, "", news],
+      [middle, "", n],
+      [short, "", n],
+      [short, "", ""],
+      ["", "", ""],
     ];
     const { width, bold, plain } = measures().head;
-    const bed = bold(place(row));
-    const doesFit = (texts) => texts.reduce((w, text) => w + plain(text), bed) <= width;
-    const best = choices.find(doesFit) || choices.at(-1);
+    const isPaused = Boolean(row.z && !lost);
+    const begin = bold(place(row)) + (isPaused ? ICON : 0);
+    const widthOf = (texts) =>
+      texts.reduce((w, text) => w + plain(text), begin + (texts[2] ? CHIP : 0));
+    const best = choices.find((texts) => widthOf(texts) <= width) || choices.at(-1);
     [tile.paused, tile.who, tile.news].forEach((node, i) => write(node, best[i]));
+    const shown = isPaused ? "" : "none";
+    if (tile.bell.style.display !== shown) tile.bell.style.display = shown;
+    dress(tile.chip, best[2] ? `news ${BANDS[row.n[3]] || "b0"}` : "news");
+  }
+
+  /* A pause: who, and how long it still lasts. Beside the bell, from long to short. */
+  function pauseTexts(row) {
+    if (!row.z || lost) return ["", "", ""];
+    const left = timeLeft(row.z);
+    const who = row.z.by ? ` ${row.z.by[0]}` : "";
+    return [`paused ${left}${who}`.trim(), `${left}${who}`.trim(), left];
+  }
+
+  function timeLeft(pause) {
+    if (pause.u === null) return "";
+    const left = Math.max(0, Math.ceil((pause.u - serverTime) / 1000));
+    return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+  }
+
+  /* The sign for alarms that are paused: a bell, crossed. */
+  function bell() {
+    const uri = "http://www.w3.org/2000/svg";
+    const svg = document.createElementNS(uri, "svg");
+    svg.setAttribute("class", "bell");
+    svg.setAttribute("viewBox", "0 0 24 24");
+    svg.setAttribute("aria-hidden", "true");
+    const draw = [
+      ["M12 3a6 6 0 0 0-6 6v5l-2 3h16l-2-3V9a6 6 0 0 0-6-6zm-2 16a2 2 0 0 0 4 0z", "shape"],
+      ["M3 3L21 21M21 3L3 21", "cross"],
+    ];
+    for (const [d, className] of draw) {
+      const path = document.createElementNS(uri, "path");
+      path.setAttribute("d", d);
+      path.setAttribute("class", className);
+      svg.append(path);
+    }
+    return svg;
   }
 
   /* NEWS2 of fewer than seven inputs is "at least". */
@@ -579,7 +821,8 @@
   /* The text of a strip, from the longest to the shortest that still says it. */
   function stripTexts(alarm, more) {
     const [long, middle, short] = alarm.m;
-    const mark = alarm.s === "latched" ? `(${MARKS[alarm.p]})` : MARKS[alarm.p];
+    const plain = alarm.s === "latched" ? `(${MARKS[alarm.p]})` : MARKS[alarm.p];
+    const mark = isWorse(alarm) ? `${plain}▲` : plain;
     const word = alarm.w ? `${alarm.w} ` : "";
     const who = alarm.by ? alarm.by[0] : "";
     const at = alarm.at ? ` ${hhmm(alarm.at)}` : "";
@@ -590,7 +833,11 @@
     }[alarm.s];
     const doubts = alarm.x ? [", not confirmed", " not conf.", "?"] : ["", "", ""];
     const others = more ? [`  +${more}`, ` +${more}`, ""] : ["", "", ""];
-    const tail = (i) => tails[i] + doubts[i] + others[i];
+    const wish = ASKS.of("acknowledge", alarm.i);
+    const state = wish && alarm.s !== "ack" ? wish.state : "";
+    const asked = { sending: ["  sending …", " …", "…"], done: ["", "", ""] }[state] ||
+      (state ? ["  not confirmed", " not conf.", "?"] : ["", "", ""]);
+    const tail = (i) => asked[i] + tails[i] + doubts[i] + others[i];
     return [
       `${mark} ${word}${long}${tail(0)}`,
       `${mark} ${word}${long}${tail(1)}`,
@@ -599,7 +846,13 @@
       `${mark} ${short}${tail(1)}`,
       `${mark} ${short}${tail(2)}`,
       `${mark}${short}${tail(2)}`,
+      `${plain}${short}`,
     ];
+  }
+
+  function hintTexts(hint) {
+    const [long, middle, short] = hint.m;
+    return [`◇ ${hint.w}: ${long}`, `◇ ${hint.w}: ${middle}`, `◇ ${middle}`, `◇ ${short}`, "◇"];
   }
 
   function fitting(texts) {
@@ -656,6 +909,8 @@
       : [
           `Bed ${place(row)}`,
           first ? `${LEVELS[first.p]} priority: ${first.f}, ${fate(first)}` : "no alarm",
+          ...hintsOf(row).map((hint) => `hint: ${hint.f}`),
+          ...(row.z ? [row.z.f] : []),
           ...tile.numbers.map((n) => `${n.label.data} ${n.value.data === NOTHING ? "no value" : n.value.data}`),
         ].join(", ");
     if (tile.box.getAttribute("aria-label") !== label)
@@ -762,6 +1017,36 @@
   }
 
   // ---------------------------------------------------------------- begin
+
+  window.icuWard = {
+    make,
+    write,
+    dress,
+    count,
+    hhmm,
+    hhmmss,
+    fate,
+    looks,
+    isOpen,
+    place,
+    alarmsOf,
+    hintsOf,
+    numberTexts,
+    timeLeft,
+    bell,
+    closeBed,
+    askAcknowledge,
+    isLost: () => lost,
+    MARKS,
+    LEVELS,
+    PLACES,
+    BANDS,
+  };
+  document.addEventListener("keydown", onKey);
+  ASKS.onChange(() => {
+    for (const id of tiles.keys()) drawTile(rows.get(id));
+    drawBed();
+  });
 
   /* Dash makes #ward when it has loaded, and anew when the page is changed. */
   new MutationObserver(() => {

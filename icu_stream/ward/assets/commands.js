@@ -1,0 +1,160 @@
+/* Commands: what a person asks from this page, and what became of it.
+ *
+ * A wish is posted to /commands and waits there for the worker's answer. Nothing is drawn as
+ * done before that: an alarm that is being acknowledged goes on until a frame says that it
+ * is. Without an answer in two seconds the page says so and offers to try again, under the
+ * same id: the worker does a command once. What a person may do is decided on the server;
+ * here a control that would be refused is left out.
+ *
+ * A wish's state: sending -> late (no answer in 2 s) -> done | refused | unsent | unknown.
+ */
+"use strict";
+
+window.icuCommands = (() => {
+  const LATE_MS = 2000; // UI, acknowledge: after 2 s "Not confirmed, retry"
+  const DONE_MS = 4000; // how long a success is said
+  const GIVEN_UP_MS = 25000; // the server answers before that
+  const WORDS = {
+    acknowledge: "Acknowledge",
+    pause: "Pause alarms",
+    resume: "Resume alarms",
+    feedback: "Feedback",
+  };
+
+  let me = { by: "", role: "", may: [] };
+  const wishes = new Map(); // key -> wish; the last one of its kind about its object
+  const listeners = [];
+  let told = null; // the wish that the line at the bottom speaks of
+
+  const byId = (id) => document.getElementById(id);
+
+  function make(tag, className, ...children) {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    element.append(...children);
+    return element;
+  }
+
+  /* Who is signed in; asked again whenever the link comes back. */
+  async function learn() {
+    try {
+      const answer = await fetch("/who", { cache: "no-store" });
+      if (!answer.ok) return;
+      me = await answer.json();
+    } catch {
+      return; // the link says itself that there is none
+    }
+    const note = byId("me");
+    if (note) note.textContent = me.by ? `${me.by} (${me.role})` : `Looking only (${me.role})`;
+    listeners.forEach((listen) => listen());
+  }
+
+  const may = (type) => me.may.includes(type);
+  const keyOf = (type, about) => `${type} ${about}`;
+  const of = (type, about) => wishes.get(keyOf(type, about));
+
+  /* Ask. `about` is the alarm or the patient; `where` is for the eye. */
+  function ask(type, about, where, fields) {
+    const key = keyOf(type, about);
+    const known = wishes.get(key);
+    if (!may(type) || (known && known.state === "sending")) return;
+    // 128 random bits in a UUID's form: randomUUID wants TLS, which a ward may end elsewhere.
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    const hex = [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
+    const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+    post({ key, type, where, body: { id, type, ...fields }, tries: 0 });
+  }
+
+  async function post(wish) {
+    wishes.set(wish.key, wish);
+    const turn = (wish.tries += 1);
+    const isOld = () => wish.tries !== turn || wishes.get(wish.key) !== wish;
+    settle(wish, "sending", "");
+    const late = setTimeout(() => isOld() || settle(wish, "late", ""), LATE_MS);
+    let fate = "unknown";
+    let reason = "no answer";
+    try {
+      const answer = await fetch("/commands", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(wish.body),
+        signal: AbortSignal.timeout(GIVEN_UP_MS),
+      });
+      const isTold = (answer.headers.get("Content-Type") || "").includes("json");
+      if (isTold) ({ fate, reason } = await answer.json());
+      else [fate, reason] = ["refused", answer.status === 401 ? "sign in again" : await answer.text()];
+    } catch {
+      reason = "no connection";
+    }
+    clearTimeout(late);
+    if (isOld()) return;
+    settle(wish, fate, reason);
+    if (fate === "done")
+      setTimeout(() => {
+        if (wishes.get(wish.key) === wish) forget(wish);
+      }, DONE_MS);
+  }
+
+  function settle(wish, state, reason) {
+    wish.state = state;
+    wish.reason = reason;
+    told = wish;
+    say();
+    listeners.forEach((listen) => listen());
+  }
+
+  function forget(wish) {
+    if (wishes.get(wish.key) === wish) wishes.delete(wish.key);
+    if (told === wish) told = null;
+    say();
+    listeners.forEach((listen) => listen());
+  }
+
+  const canRetry = (wish) => ["late", "unsent", "unknown"].includes(wish.state);
+
+  function words(wish) {
+    return {
+      sending: "sending …",
+      late: "not confirmed yet. The alarm goes on.",
+      done: "done",
+      refused: `refused: ${wish.reason}`,
+      unsent: `not sent: ${wish.reason}. The alarm goes on.`,
+      unknown: `not confirmed: ${wish.reason}. The alarm goes on.`,
+    }[wish.state];
+  }
+
+  /* The line at the bottom: what was asked last, and what became of it. */
+  function say() {
+    const line = byId("said");
+    if (!line) return;
+    line.hidden = !told;
+    if (!told) return line.replaceChildren();
+    const wish = told;
+    const isBad = !["sending", "done"].includes(wish.state);
+    line.className = isBad ? "bad" : "";
+    const what = `${WORDS[wish.type]} at ${wish.where}: `;
+    const parts = [make("span", "", make("b", "", what), words(wish))];
+    if (canRetry(wish)) parts.push(button("Retry", () => post(wish)));
+    if (isBad) parts.push(button("Close", () => forget(wish)));
+    line.replaceChildren(...parts);
+  }
+
+  function button(text, act) {
+    const element = make("button", "", text);
+    element.type = "button";
+    element.onclick = act;
+    return element;
+  }
+
+  return {
+    learn,
+    may,
+    of,
+    ask,
+    words,
+    canRetry,
+    retry: (wish) => post(wish),
+    button,
+    onChange: (listen) => listeners.push(listen),
+  };
+})();
