@@ -129,8 +129,9 @@ def ward(
     Prints one line with a link that signs in one browser, once, for 12 hours. When
     ICU_WARD_TOKEN is set, that token is the link's and is not printed.
 
-    Reads vitals, alerts, scores and heartbeats from Kafka (ICU_BROKER) and writes
-    nothing there. It may be started before the broker and the worker are, and it
+    Reads vitals, alerts, scores, answers and heartbeats from Kafka (ICU_BROKER) and
+    writes only the commands of who is signed in: ICU_WARD_USER, as ICU_WARD_ROLE (a
+    viewer, unless set, commands nothing). It may be started before the broker and the worker are, and it
     survives their restarts: the page says what is missing. Ends on Ctrl-C.
 
     Secondary notification only. Use the bedside monitor.
