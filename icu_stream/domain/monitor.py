@@ -149,7 +149,8 @@ def step(  # noqa: C901 - in one piece: each call would cost it a twentieth
 
 def tick(patient: Patient, now_ms: int, rules: Rules) -> Sequence[Message]:
     """Let time pass up to a moment of our clock (rule 5)."""
-    if patient.last is None and not (patient.pause_until or patient.own):
+    # Of whom nothing was measured, something may have been asked or charted.
+    if patient.last is None and due_ms(patient) is None:
         return ()
     here = patient.last.skew if patient.last is not None else 0
     return _advanced(patient, now_ms + here, rules).said

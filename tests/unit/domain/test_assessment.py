@@ -424,6 +424,29 @@ def test_scale_2_is_used_only_when_a_person_said_so():
     assert points(bed.last())["spo2"] == 3
 
 
+def test_what_a_person_charted_of_an_unmeasured_patient_is_stated_until_it_is_too_old():
+    bed = Ward()
+    bed.chart(0, acvpu="A")
+
+    ticks = 0
+    while (due := bed.due_s()) is not None:
+        bed.tick(due)
+        ticks += 1
+        assert ticks < 1000
+
+    assert [s.news2 is None for s in scores(bed.said)] == [False] * 721 + [True]
+    assert bed.last().time == ms(12 * 3600 + 60)
+
+
+def test_what_a_person_charted_of_an_unmeasured_patient_is_alarmed():
+    bed = Ward()
+    bed.chart(0, acvpu="V")
+
+    bed.tick(70)
+
+    assert bed.told("bed.news2_single") == [("raised", 60, True)]
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
