@@ -24,6 +24,7 @@ from icu_stream.evaluation import (
     learner,
     metrics,
     priors,
+    stories,
     training,
 )
 from icu_stream.evaluation.designs import (
@@ -563,6 +564,8 @@ def run(shared: Path, say: Say) -> str:
     lines += [f"- {line}" for line in shipped]
     for task in tasks:
         lines += ["", *_page_of(task)]
+    say("a simulated ward, 100 beds and a day each")
+    lines += ["", *stories.page()]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -580,13 +583,13 @@ def _summary(tasks: tuple[Task, ...]) -> list[str]:
         )
     lines += ["", "Read from it:", ""]
     for task in tasks:
-        own, gain = task.worths[PRIOR].auroc, task.worths[PRIOR].gain
+        auroc, _, gain, _ = task.worths[PRIOR]
         says = (
             "the interval of the gain excludes none"
             if gain.low > 0
             else "the interval of the gain does **not** exclude none"
         )
-        lines.append(f"- {task.title}: {own.value:.3f}; {says}.")
+        lines.append(f"- {task.title}: {auroc.value:.3f}; {says}.")
     return lines
 
 
