@@ -165,6 +165,7 @@ class _Hot(msgspec.Struct, array_like=True, frozen=True):
 
 _hot = msgspec.msgpack.Decoder(_Hot).decode
 _hour = msgspec.msgpack.Decoder(dict[str, Hour]).decode
+_kept = msgspec.msgpack.Decoder(dict[int, dict[str, Hour]]).decode
 
 
 class Burden:
@@ -560,22 +561,22 @@ class Tally:
         self._hours: dict[int, list[int]] = {}
         self._stale = 0
 
-    def add(self, row: "Row") -> None:
-        """Add one hour of a bed."""
-        hour, total = row.hour, self._sum
+    def add(self, bed: str, number: int, hour: Hour) -> None:
+        """Add one hour (counted since the epoch) of a bed."""
+        total = self._sum
         total.alarms = [a + b for a, b in zip(total.alarms, hour.alarms, strict=True)]
         total.annunciations = [
             a + b for a, b in zip(total.annunciations, hour.annunciations, strict=True)
         ]
-        begin = row.number * HOUR_MS
+        begin = number * HOUR_MS
         self._sounds += [begin + moment for moment in hour.sounds]
         for code, count in hour.codes.items():
-            self._pairs[row.bed, code] += count
+            self._pairs[bed, code] += count
         total.chattering += hour.chattering
         total.answers.extend(hour.answers)
         total.watched_ms += hour.watched_ms
         total.lost += hour.lost
-        series = self._hours.setdefault(row.number, [0, 0, 0, 0])
+        series = self._hours.setdefault(number, [0, 0, 0, 0])
         series[0] += hour.watched_ms
         series[1] += sum(hour.alarms)
         series[2] += sum(hour.annunciations)
@@ -642,44 +643,14 @@ class Tally:
         ]
 
 
-class Row(NamedTuple):
-    """One hour of one bed, as it is added up.
-
-    Attributes:
-        bed: Where.
-        number: Hours since the epoch.
-        hour: What there was.
-    """
-
-    bed: str
-    number: int
-    hour: Hour
-
-
-def rows(burden: Burden, hours: int, clock_ms: int) -> Iterator[Row]:
-    """The last hours of a patient: the present one and `hours` - 1 before it.
-
-    Args:
-        burden: The patient's.
-        hours: How many.
-        clock_ms: Our clock: what is measured goes on at its pace.
-    """
-    present = burden.now(clock_ms) // HOUR_MS
-    for number, beds in burden.hours.items():
-        if number > present - hours:
-            for bed, hour in beds.items():
-                yield Row(bed, number, hour)
-
-
-def marks(burden: Burden, hours: int, clock_ms: int) -> Iterator[tuple[str, bool]]:
-    """What people thought of the alarms of these hours: bed, and was it actionable?
+def marks(burden: Burden, first: int) -> Iterator[tuple[str, bool]]:
+    """What people thought of the alarms since an hour: bed, and was it actionable?
 
     The bed is where the patient lay when the alarm began, as far as that is known.
     """
-    present = burden.now(clock_ms) // HOUR_MS
     for name, is_actionable in burden.marks.items():
         number = _onset(name) // HOUR_MS
-        if number <= present - hours:
+        if number < first:
             continue
         code = name.rpartition(":")[0]
         beds = burden.hours.get(number, {})
@@ -754,6 +725,15 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.unit is None or unit_of(bed) == self.unit
 
 
+class _Copy(NamedTuple):
+    """What is known of one patient, as it was."""
+
+    bed: str
+    hours: bytes
+    marks: list[tuple[str, bool]]
+    stale: int
+
+
 class Report:
     """The answer to a question, patient by patient.
 
@@ -766,22 +746,35 @@ class Report:
         self._question = question
         self._clock_ms = clock_ms
         self._is_by_bed = question.unit is not None or question.bed is not None
+        self._copies: list[_Copy] = []
         self._all = Tally()
         self._groups: dict[str, Tally] = {}
 
     def add(self, burden: Burden) -> None:
-        """Add what a patient's alarms were, where they are asked for."""
+        """Take a copy of what is known of a patient: quick, and the rest can wait."""
         hours, clock_ms = self._question.hours, self._clock_ms
-        for row in rows(burden, hours, clock_ms):
-            for tally in self._of(row.bed):
-                tally.add(row)
-        for bed, is_actionable in marks(burden, hours, clock_ms):
+        first = burden.now(clock_ms) // HOUR_MS - hours + 1
+        kept = {n: beds for n, beds in burden.hours.items() if n >= first}
+        self._copies.append(
+            _Copy(
+                burden.bed,
+                _encode(kept),
+                list(marks(burden, first)),
+                stale(burden, clock_ms),
+            )
+        )
+
+    def _work_out(self, copy: "_Copy") -> None:
+        for number, beds in _kept(copy.hours).items():
+            for bed, hour in beds.items():
+                for tally in self._of(bed):
+                    tally.add(bed, number, hour)
+        for bed, is_actionable in copy.marks:
             for tally in self._of(bed):
                 tally.add_mark(is_actionable)
-        count = stale(burden, clock_ms)
-        if count:
-            for tally in self._of(burden.bed):
-                tally.add_stale(count)
+        if copy.stale:
+            for tally in self._of(copy.bed):
+                tally.add_stale(copy.stale)
 
     def _of(self, bed: str) -> tuple[Tally, ...]:
         if not self._question.includes(bed):
@@ -793,8 +786,14 @@ class Report:
         return (self._all, tally)
 
     def found(self) -> dict[str, Any]:
-        """The answer: all together, each unit (or bed) by itself, and hour by hour."""
+        """The answer: all together, each unit (or bed) by itself, and hour by hour.
+
+        Touches nothing but the copies, so another thread may do it.
+        """
         question = self._question
+        for copy in self._copies:
+            self._work_out(copy)
+        self._copies = []
         groups = {name: self._groups[name].summary() for name in sorted(self._groups)}
         return {
             "hours": question.hours,
