@@ -22,6 +22,7 @@ class Design(NamedTuple):
             that the prior knows how to do without them.
         taken: Inputs that other hospitals may not send at all.
         start: By input: log-odds at each knot before anything is learnt; 0 by default.
+        free: Inputs of which nothing is known before, and their variance.
     """
 
     empty: Prior
@@ -29,6 +30,7 @@ class Design(NamedTuple):
     drop: float = 0.0
     taken: tuple[str, ...] = ()
     start: Mapping[str, tuple[float, ...]] = {}
+    free: Mapping[str, float] = {}
 
 
 class _Spec(NamedTuple):
@@ -164,6 +166,7 @@ SEPSIS = Design(
         code: tuple(_A_POINT * points for points in row)
         for code, row in _NEWS2_POINTS.items()
     },
+    free={"stay_h": 0.5},
 )
 SEPSIS_1 = Design(
     msgspec.structs.replace(_SEPSIS, version=1, inputs=_inputs(VITALS, means=False)),

@@ -102,6 +102,10 @@ def fresh(design: Design, table: Table) -> OnlineLogistic:
     )
     if design.start:
         model.weights[1:] = learner.started(design.empty, design.start)
+    for i, name in enumerate(model.names, 1):
+        variance = design.free.get(name.partition(".")[0])
+        if variance is not None:
+            model.covariance[i, i] = variance
     return model
 
 
