@@ -48,8 +48,7 @@ async def beat() -> None:
 def tick_due(part: Partition[Patient], now_ms: int) -> None:
     """Append a tick for each silent patient for whom something is due."""
     for patient_id, patient in part.hot.items():
-        due = monitor.due_ms(patient)
-        is_due = due is not None and due <= now_ms
+        is_due = monitor.is_due(patient, now_ms)
         if not (is_due or patient_id in part.unreadable):
             _ticked.pop(patient_id, None)
             continue

@@ -209,6 +209,15 @@ def due_ms(patient: Patient) -> int | None:
     return moment - (patient.last.skew if patient.last is not None else 0)
 
 
+def is_due(patient: Patient, now_ms: int) -> bool:
+    """Has anything fallen due by our clock? Costs next to nothing when nothing has."""
+    here = patient.last.skew if patient.last is not None else 0
+    if now_ms + here < patient.due:
+        return False
+    due = due_ms(patient)
+    return due is not None and due <= now_ms
+
+
 def _advanced(patient: Patient, until: int, rules: Rules) -> Bedside:
     patient.settle()
     bedside = Bedside(patient, personal.rules_of(patient, rules), [])
@@ -374,8 +383,18 @@ class _Record:
 
     def place(self, values: dict[str, float], time: int) -> None:
         """Late values go where they belong and decide nothing."""
-        if time < self.patient.windows.end_ms:
-            self.patient.windows.place(time, values)
+        patient = self.patient
+        if time < patient.windows.end_ms:
+            patient.windows.place(time, values)
+            self.expect_end()
+
+    def expect_end(self) -> None:
+        """If nothing follows, the open bucket must be scored all the same."""
+        patient = self.patient
+        if patient.rows:
+            end_ms = patient.windows.end_ms + assessment.GRACE_MS
+            patient.due = min(patient.due, end_ms)
+            _set_check(patient)
 
     def apply(self, device: Device, time: int) -> None:
         """A message that is not late: advance, then its values (rule 2)."""
@@ -489,9 +508,7 @@ class _Record:
         if kept:
             patient.times.append(time)
             patient.rows.append(values if len(kept) == len(values) else kept)
-            # If nothing follows, what it says must be scored all the same.
-            end_ms = patient.windows.end_ms + assessment.GRACE_MS
-            patient.due = min(patient.due, end_ms)
+            self.expect_end()
         late = set(known).difference(fresh, self.aside)
         if late:
             patient.late_values += len(late)

@@ -9,7 +9,7 @@ import pytest
 from icu_stream.contracts.alerts import Event
 from icu_stream.contracts.observations import OBSERVATIONS
 from icu_stream.contracts.scores import Scores
-from icu_stream.domain import assessment, patient
+from icu_stream.domain import assessment, monitor, patient
 from icu_stream.domain.limits import Rules
 from icu_stream.errors import StateError
 from tests.unit.domain.bed import ADULT, Bed, ms, scores
@@ -145,6 +145,17 @@ def test_a_long_silence_brings_one_statement_at_its_last_full_minute():
     bed.tick(3000)
 
     assert [s.time for s in scores(bed.said)] == [ms(2950)]
+
+
+def test_late_values_of_a_bucket_that_has_no_others_fall_due_with_it():
+    bed = Ward()
+    bed.at(2)
+
+    bed.at(2, spo2=97)
+
+    assert bed.due_s() == 20
+    assert not monitor.is_due(bed.patient, ms(20) - 1)
+    assert monitor.is_due(bed.patient, ms(20))
 
 
 # --- what counts
