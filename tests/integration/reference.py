@@ -17,7 +17,7 @@ import json
 import math
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 
@@ -648,6 +648,8 @@ class Patient:
         if not is_suspicious:
             device.skew = message["time"] - record.arrived_ms
             device.row, device.jumped = [], False
+        if self.skew is None and device.skew is not None:
+            self.rule_5_begin(device.skew)
         self.skew = device.skew
         self.advance(time)
         self.rule_4_alarm(time)
@@ -655,8 +657,8 @@ class Patient:
 
     def take_tick(self, record: Record) -> None:
         """Rule 5: time passes; nothing was measured."""
-        if self.skew is not None:
-            self.advance(record.message["time"] + self.skew)
+        if self.skew is not None or self.alarms or self.own:
+            self.advance(record.message["time"] + (self.skew or 0))
 
     def take_command(self, record: Record) -> None:
         """A person's request; one that is seen twice is done once."""
@@ -669,6 +671,16 @@ class Patient:
             self.commands[command["command_id"]] = self.obey(command, time)
         answer = (command["command_id"], self.commands[command["command_id"]])
         self.outcome.accepted.append(answer)
+
+    def rule_5_begin(self, skew: int) -> None:
+        """The first message: what a person did before it moves to its clock."""
+        self.now = None
+        if self.pause_until is not None:
+            self.pause_until += skew
+        for code, own in self.own.items():
+            self.own[code] = replace(own, expires=own.expires + skew)
+        for alarm in self.alarms.values():
+            alarm.stated += skew
 
     # -- rule 4: the device's clock -------------------------------------------------
 
@@ -728,10 +740,10 @@ class Patient:
             if moment is None:
                 self.outcome.late_values += 1
                 continue
-            self.rule_25_forget(signal, device, moment)
             if self.rule_25_is_put_aside(signal, device, moment, interval_ms(message)):
                 self.hear(signal, time, self.heard[signal].interval)
                 continue
+            self.rule_25_forget(signal, device, moment)
             self.hear(signal, time, interval_ms(message))
             taken[signal] = moment
             self.rule_25_primary_speaks(signal, device)
