@@ -87,6 +87,18 @@ def fixed_cooldown(samples: Iterable[Sample]) -> Said:
     return said
 
 
+def told_once(samples: Iterable[Sample]) -> Said:
+    """An alarm that is there is not told again until it is over."""
+    said = []
+    is_told = False
+    for second, values in samples:
+        is_high = values["rr"] > 30
+        if is_high and not is_told:
+            said.append((second, "tachypnoea"))
+        is_told = is_high
+    return said
+
+
 def every_sample(samples: Iterable[Sample]) -> Said:
     """Each value beyond the limit is an alert."""
     return [(second, "low") for second, values in samples if values["spo2"] < 90]
@@ -201,6 +213,13 @@ PITFALLS = (
         "NEWS2 is 2, as if the temperature were normal; nothing says that it is missing",
         missing_scores_zero,
         lambda said: {what for _, what in said} == {"NEWS2 2"},
+    ),
+    Pitfall(
+        8,
+        "an alarm that is there is not told again until it is over",
+        "rr 40, and 47 after it, come in silence behind the 33 that was acknowledged",
+        told_once,
+        lambda said: said == [(0, "tachypnoea")],
     ),
     Pitfall(
         9,

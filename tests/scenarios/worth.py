@@ -9,6 +9,7 @@ from tests.scenarios.bed import (
     TECHNICAL,
     Bed,
     Event,
+    Heard,
     at,
     story,
 )
@@ -59,6 +60,19 @@ def nonsense(bed: Bed) -> None:
         "abp_mean.invalid",
         "abp_sys.unit",
     )
+
+    def scored(heard: Heard) -> str | None:
+        wanted = {"temp": 37.0, "sys": 121, "pulse": 80, "spo2": 97, "rr": 16}
+        wrong = [
+            (name, row["value"])
+            for said in heard.scores
+            if said.get("news2")
+            for name, row in said["news2"]["inputs"].items()
+            if row["value"] != wanted.get(name)
+        ]
+        return f"scored {wrong}" if wrong else None
+
+    bed.holds("nothing of it in a score", scored)
 
 
 @story(
