@@ -55,9 +55,10 @@ Scored = tuple[float, Mapping[str, float]]
 
 # How old an input may be: docs/alarms.md, rule 32. Ours: a ward's temperature and cuff are
 # taken four times a day at least, what is charted once a shift.
+_HOUR_MS = 3_600_000
 _OLDEST_MS = 300_000
-_OLDEST_SLOW_MS = 6 * 3_600_000
-_OLDEST_CHARTED_MS = 12 * 3_600_000
+_OLDEST_SLOW_MS = 6 * _HOUR_MS
+_OLDEST_CHARTED_MS = 12 * _HOUR_MS
 _SLOW = frozenset({"temp", "nibp_sys"})
 
 # Ours: a risk is of hours; one that is scored costs 50 us.
@@ -364,7 +365,7 @@ def _decide(
         row,
         verdict,
         time,
-        value=None if score is None else score.total,
+        value=None if score is None else float(score.total),
         is_gap=False,
         note="" if score is None else notes.news2(score),
     )
@@ -407,11 +408,12 @@ def _signature(
     """What makes a score another one: every input's points, every other score."""
     shown: dict[str, float] = {}
     if score is not None:
-        shown = {name: i.points for name, i in score.inputs.items()}
-        shown["spo2_scale"] = score.spo2_scale
+        # Floats, as they are restored: a saved chart has the same bytes again.
+        shown = {name: float(i.points) for name, i in score.inputs.items()}
+        shown["spo2_scale"] = float(score.spo2_scale)
     for name, other in others.items():
         # The ratio moves with every beat: it is told when something else is.
-        shown[name] = other.known if name == "shock_index" else other.value
+        shown[name] = float(other.known if name == "shock_index" else other.value)
     return shown
 
 
@@ -458,9 +460,11 @@ def _estimate(
     news = [(code, *r) for code, r in chart.readings.items() if r[1] > chart.risked]
     # The pressure before the rate: a shock index is of both, when the rate comes.
     news.sort(key=lambda reading: reading[0] == "hr")
+    chart.began = chart.began or time
     risks = {}
     for model in rules.risks:
         state, prior = patient.risk(model), model.prior
+        state.observe("stay_h", (time - chart.began) / _HOUR_MS, time)
         for code, mean, end_ms in news:
             state.observe(code, mean, end_ms)
         for code, value in charted.items():

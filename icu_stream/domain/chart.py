@@ -41,6 +41,7 @@ class Chart(msgspec.Struct, array_like=True):
         trended: When they were worked out.
         risks: By model of risk, as they are published.
         risked: When they were worked out.
+        began: When that was first: the beginning of the stay, as far as we know.
         shown: What was published last: points by input, other scores by name.
         stated: When.
         unusual: Unusual buckets in a row.
@@ -72,3 +73,4 @@ class Chart(msgspec.Struct, array_like=True):
     trended: int = 0
     risks: dict[str, Risk] = {}
     risked: int = 0
+    began: int = 0
