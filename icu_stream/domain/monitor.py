@@ -504,21 +504,19 @@ class _Record:
             if at is not None
         ]
         patient.settle_values(device, quiet)
-        kept = quiet | {s.code: s.value for s in samples if s.is_valid}
-        if kept:
+        if carried:
             patient.times.append(time)
-            patient.rows.append(values if len(kept) == len(values) else kept)
+            patient.rows.append(values if len(carried) == len(values) else carried)
             self.expect_end()
-        late = set(known).difference(fresh, self.aside)
-        if late:
+        if len(fresh) + len(self.aside) < len(known):
+            late = set(known).difference(fresh, self.aside)
             patient.late_values += len(late)
             self.place({c: v for c, v in self.valid().items() if c in late}, time)
         self.doubt(samples, carried, time)
-        if known or quiet:
-            self.guarded(sharing.judge, self.bedside, device, self.others, time)
-            if sharing.CODE in patient.runs:
-                patient.unbind()  # each message with a value decides it
-        self.guarded(status.heed, self.bedside, device, self.vitals, time)
+        if self.others or sharing.CODE in patient.runs:
+            self.share(device, has_value=bool(known or quiet))
+        if self.vitals.status or device.searching:
+            self.guarded(status.heed, self.bedside, device, self.vitals, time)
         for sample in samples:
             if not sample.is_quiet:
                 self.guarded(self.decide, sample)
@@ -527,6 +525,13 @@ class _Record:
             if not set(rule.signals).isdisjoint(fresh):
                 self.guarded(self.ask, rule, time)
         return fresh
+
+    def share(self, device: Device, *, has_value: bool) -> None:
+        """Decide `bed.two_devices`; while it is not idle, each message with a value does."""
+        if has_value:
+            self.guarded(sharing.judge, self.bedside, device, self.others, device.time)
+        if sharing.CODE in self.patient.runs:
+            self.patient.unbind()
 
     def place_of(self, device: Device, code: str, interval_ms: int) -> int | None:
         """When a value is decided; None where it is late or put aside (rule 25).
@@ -566,7 +571,7 @@ class _Record:
         patient, rules = self.patient, self.rules
         value: Any = self.vitals.values[code]
         track = patient.tracks[code]
-        is_valid = artefact.is_valid(BY_CODE[code], value)
+        is_valid = code in self.carried
         is_gap = at >= track.decided_until
         is_valid_gap = at >= track.valid_until
         if is_valid_gap:
@@ -621,7 +626,8 @@ class _Record:
     ) -> None:
         """Which values are suspect by c and f of rule 22, too; remember what is not learnt."""
         patient = self.patient
-        self.suspects.intersection_update(carried)
+        if self.suspects:
+            self.suspects.intersection_update(carried)
         for tells, of_unit in artefact.OF_UNIT.items():
             if tells in carried:
                 is_other = artefact.is_other_unit(patient, tells, carried, time)

@@ -571,10 +571,11 @@ class Patient:
     def is_missing(self, code: str) -> bool:
         """Does an alarm hold that a signal is not measured?"""
         alarms = self.alarms
-        return any(
-            missing in alarms and alarms[missing].is_holding
-            for missing in MISSING[code]
-        )
+        # A loop: a generator costs four times as much, for each value that is looked at.
+        for missing in MISSING[code]:
+            if missing in alarms and alarms[missing].is_holding:
+                return True
+        return False
 
     def unbind(self) -> None:
         """Let the next message of every device take the careful path."""
