@@ -6,6 +6,7 @@ import pytest
 
 from playwright.async_api import Browser, Page
 
+from icu_stream import clock
 from icu_stream.contracts.alerts import Alert, Event, Kind, Priority, State
 from icu_stream.contracts.commands import CommandType
 from tests.browser.hospital import Hospital, WardView, showing
@@ -70,16 +71,60 @@ async def test_an_alarm_goes_through_its_states_before_the_eyes(
 async def test_a_pause_is_said_in_words(shared: tuple[Hospital, WardView], page: Page):
     hospital, _ = shared
     head = f".tile[data-bed='{hospital.patients[1].bed}'] .hd"
-    fields = {"signal": None, "kind": Kind.ADVISORY}
+    text = f'document.querySelector("{head}").textContent'
 
-    pause = await hospital.alarm(
-        1, "bed.pause", Priority.LOW, event=Event.PAUSED, **fields
-    )
-    await until(
-        page, f'document.querySelector("{head}").textContent.includes("⏸ paused")', 2
-    )
+    pause = await hospital.pause(1, clock.now_ms() + 30_000)
+    await until(page, f"/paused 0:2\\d RO/.test({text})", 2)
+    with_a_bell = await page.locator(f"{head} .bell").is_visible()
     await hospital.again(pause, Event.RESUMED, State.CLEARED)
-    await until(page, f'!document.querySelector("{head}").textContent.includes("⏸")', 2)
+    await until(page, f"!{text}.includes('paused')", 2)
+
+    assert with_a_bell
+    assert not await page.locator(f"{head} .bell").is_visible()
+
+
+async def test_what_grows_worse_flashes_again_and_is_read_out_again(
+    shared: tuple[Hospital, WardView], page: Page
+):
+    hospital, _ = shared
+    bed = hospital.patients[9].bed
+    fields = {"value": 85, "limit": 90}
+    raised = await hospital.alarm(9, "spo2.low", Priority.HIGH, "SpO₂ 85 %", **fields)
+    seen = await hospital.again(
+        raised, Event.ACKNOWLEDGED, State.ACKNOWLEDGED, by="RN Okafor"
+    )
+    await until(page, f"/✓ RO$/.test({strip(bed)})", 2)
+
+    worse = await hospital.again(
+        seen, Event.WORSENED, State.ACTIVE, by=None, value=70, text="SpO₂ 70 %"
+    )
+    await until(page, f"{strip(bed)} === '!!!▲ SpO₂ 70 < 90'", 2)
+    flashes = (
+        "getComputedStyle(document.querySelector('.tile.worse .al')).animationName"
+    )
+
+    assert await page.evaluate(flashes) == "flash-high"
+    assert await page.inner_text("#live-alarm") == f"Bed {bed}: worse, SpO₂ 70 %"
+    await clear(hospital, worse)
+
+
+async def test_a_hint_is_shown_apart_and_counted_nowhere(
+    shared: tuple[Hospital, WardView], page: Page
+):
+    hospital, _ = shared
+    bed = hospital.patients[10].bed
+    before = await page.inner_text(".counts")
+
+    hint = await hospital.alarm(
+        10, "bed.unusual", Priority.LOW, kind=Kind.ADVISORY, signal=None
+    )
+    await until(page, f"{strip(bed)} === '◇ Hint: unusual for this patient'", 2)
+
+    assert await page.inner_text(".counts") == before
+    assert await page.locator(".row", has_text=bed).count() == 0
+    assert bed in await page.inner_text("#attn .hints")
+    await clear(hospital, hint)
+    await until(page, f"{strip(bed)} === ''", 2)
 
 
 async def test_all_flashing_has_one_phase_and_two_speeds_and_none_when_not_wanted(

@@ -135,7 +135,7 @@ async def test_a_refusal_says_why(chain: Chain):
     )
 
     assert (status, answer["fate"]) == (409, "refused")
-    assert answer["reason"] == "the alarm is already over"
+    assert answer["reason"] == "this patient has no such alarm"
 
 
 async def test_without_an_answer_the_page_says_so_and_a_second_try_is_done_once(
@@ -193,6 +193,7 @@ async def test_a_viewer_has_no_control_and_the_server_refuses(
     await page.keyboard.press("a")
     await page.keyboard.press("Enter")
     await page.wait_for_selector("#bed .alarm")
+    await page.get_by_role("button", name="4 h").wait_for()
     controls = await page.locator("#bed button").all_inner_texts()
     status, answer = await post(
         view, type="acknowledge", patient=patient.patient_id, alert=alert.alert_id
@@ -222,3 +223,23 @@ async def test_what_is_no_command_of_our_page_is_turned_away(
     shared: tuple[Hospital, WardView], body: str, options: dict[str, str], status: int
 ):
     assert (await ask(shared[1], body, **options))[0] == status
+
+
+async def test_the_arrows_go_from_bed_to_bed_and_a_question_mark_says_the_keys(
+    shared: tuple[Hospital, WardView], page: Page
+):
+    hospital, _ = shared
+    await page.focus(f".tile[data-bed='{hospital.patients[0].bed}']")
+    reached = []
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowUp"):
+        await page.keyboard.press(key)
+        reached.append(await page.evaluate("document.activeElement.dataset.bed"))
+    await page.keyboard.press("?")
+    keys = await page.inner_text("dialog.keys")
+    await page.keyboard.press("Escape")
+
+    # Four beds in a row; beyond the first there is nowhere to go.
+    assert reached == ["ICU1-02", "ICU1-06", "ICU1-05", "ICU1-01", "ICU1-01"]
+    assert "acknowledge" in keys
+    await page.wait_for_selector("dialog.keys", state="detached")
+    assert await page.locator(".tile[tabindex='0']").count() == 1

@@ -4,7 +4,8 @@ import pytest
 
 from playwright.async_api import Browser, Page
 
-from icu_stream.contracts.alerts import Kind, Priority
+from icu_stream import clock
+from icu_stream.contracts.alerts import Event, Kind, Priority, State
 from icu_stream.contracts.scores import News2, Scores
 from icu_stream.contracts.topics import SCORES
 from tests.browser.hospital import Hospital, showing
@@ -56,7 +57,7 @@ SCROLLS = """() => [
 
 
 async def fill_with_the_widest(hospital: Hospital) -> None:
-    """The widest values, and alarms with the longest texts at every third bed."""
+    """The widest values, alarms with the longest texts, pauses, hints."""
     for patient in hospital.patients:
         patient.pinned = dict(WIDEST)
         patient.status = DOUBTED
@@ -94,7 +95,22 @@ async def fill_with_the_widest(hospital: Hospital) -> None:
         for extra in range(1 + index % 2):
             code, priority, kind, fields = kinds[(index // 3 + extra) % len(kinds)]
             text = f"{code}: a sentence of ninety characters, which is as long as any sentence is."
-            await hospital.alarm(index, code, priority, text, kind=kind, **fields)
+            alert = await hospital.alarm(
+                index, code, priority, text, kind=kind, **fields
+            )
+            if index % 2:
+                await hospital.again(alert, Event.WORSENED, State.ACTIVE)
+    for index in range(0, len(hospital.patients), 4):
+        await hospital.pause(index, clock.now_ms() + 119_000)
+    for index in range(1, len(hospital.patients), 6):
+        await hospital.alarm(
+            index,
+            "bed.unusual",
+            Priority.LOW,
+            kind=Kind.ADVISORY,
+            signal=None,
+            annunciate=False,
+        )
 
 
 @pytest.mark.parametrize("beds", [16, 48, 110, 200])

@@ -52,6 +52,7 @@ window.icuBed = (() => {
   let hours = 1;
   let fetchedAt = 0;
   let isFetching = false;
+  let isWanted = false; // once more, when this fetch is done
   let isStale = false; // the last fetch failed
   const blocks = new Map(); // alarm -> {box, key}
 
@@ -68,6 +69,10 @@ window.icuBed = (() => {
     drawPause();
     drawNumbers();
     drawAlarms();
+    if (lost && !isStale) {
+      isStale = true;
+      drawSince();
+    }
     const { change } = now;
     const isNews = change && ["al", "h", "n", "z"].some((field) => field in change);
     if (!lost && (isNew || isNews || performance.now() - fetchedAt > FETCH_MS)) load();
@@ -403,8 +408,12 @@ window.icuBed = (() => {
 
   async function load() {
     const since = performance.now() - fetchedAt;
-    if (isFetching) return;
+    if (isFetching) {
+      isWanted = true;
+      return;
+    }
     isFetching = true;
+    isWanted = false;
     if (since < LEAST_MS) await new Promise((then) => setTimeout(then, LEAST_MS - since));
     const wanted = id;
     try {
@@ -423,11 +432,8 @@ window.icuBed = (() => {
       isFetching = false;
       fetchedAt = performance.now();
     }
-    if (id !== wanted) {
-      if (id) load();
-      return;
-    }
-    if (id && row) drawFetched();
+    if (id && id === wanted) drawFetched();
+    if (id && (isWanted || id !== wanted)) load();
   }
 
   function drawFetched() {
@@ -655,6 +661,11 @@ window.icuBed = (() => {
       return [details];
     });
   }
+
+  /* An answer may change what is fetched, though no frame says so. */
+  ASKS.onChange(() => {
+    if (id && !lost) load();
+  });
 
   function focus() {
     if (parts && id) parts.close.focus();

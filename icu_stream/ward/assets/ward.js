@@ -415,20 +415,24 @@
 
   /* One tile can be reached by Tab, the arrows move from there. */
   function rove() {
-    if (!tiles.has(focused)) focused = tiles.keys().next().value || "";
+    if (!tiles.has(focused)) focused = [...tiles.keys()].find(isTaken) || "";
     for (const [id, tile] of tiles) {
-      const index = id === focused ? 0 : -1;
-      if (tile.box.tabIndex !== index) tile.box.tabIndex = index;
+      if (!isTaken(id)) continue;
+      const index = id === focused ? "0" : "-1";
+      if (tile.box.getAttribute("tabindex") !== index) tile.box.setAttribute("tabindex", index);
     }
   }
 
+  const isTaken = (id) => "id" in tiles.get(id).box.dataset; // no empty bed
+
   function move(step) {
     const ids = [...tiles.keys()];
-    const next = ids[ids.indexOf(focused) + step];
-    if (!next) return;
-    focused = next;
+    let at = ids.indexOf(focused) + step;
+    while (ids[at] && !isTaken(ids[at])) at += step;
+    if (!ids[at]) return;
+    focused = ids[at];
     rove();
-    tiles.get(next).box.focus();
+    tiles.get(focused).box.focus();
   }
 
   function columns() {
@@ -679,8 +683,8 @@
     tile.canvas = make("canvas", "line");
     tile.canvas.setAttribute("aria-hidden", "true");
     tile.box = make("div", "tile", head, tile.alarm, large, others, tile.canvas);
+    tile.box.setAttribute("role", row.e ? "group" : "button");
     if (!row.e) {
-      tile.box.setAttribute("role", "button");
       tile.box.dataset.id = row.i;
       tile.box.onclick = () => openBed(row.i);
       tile.box.onfocus = () => {
