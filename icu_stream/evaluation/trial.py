@@ -1,9 +1,9 @@
 """One patient under one profile: stepped as the worker does, and what was said.
 
-The worker's clock tells a silent patient the time, each second, once something is due. So
-does a trial, by the arrival of the patient's next record: what falls due in silence
-is raised between the same two records as it would be on the ward. Restatements
-(`standing`) are left out; they change nothing, and are most of what a long alarm costs.
+The worker's clock tells a silent patient the time once something is due. So does a
+trial, by the arrival of the patient's next record: what falls due in silence is raised
+between the same two records as it would be on the ward. Restatements (`standing`) are
+left out; they change nothing, and are most of what a long alarm costs.
 """
 
 import dataclasses
@@ -104,9 +104,10 @@ class Trial:
             return
         state = self._patient
         self._is_known = True
-        skew = 0 if state.last is None else state.last.skew
-        # `due` is a lower bound that costs nothing; `pass_time` knows exactly.
-        if record.arrived_ms + skew >= state.due:
+        now = record.arrived_ms + (0 if state.last is None else state.last.skew)
+        # Up to the moment at which it was measured the step itself lets happen what is
+        # due. `due` is a lower bound that costs nothing; `pass_time` knows exactly.
+        if message.time < now and now >= state.due:
             self.pass_time(record.arrived_ms)
         try:
             said = monitor.step(
@@ -122,21 +123,21 @@ class Trial:
             self._hear(said)
 
     def pass_time(self, until_ms: int) -> None:
-        """Tell the patient the time while something is due before a moment of our clock."""
-        state, rules = self._patient, self._rules
-        while True:
-            due = monitor.due_ms(state)
-            if due is None:
-                return
-            beat_ms = -(-due // BEAT_MS) * BEAT_MS
-            if beat_ms >= until_ms:
-                return
-            try:
-                said = monitor.tick(state, beat_ms, rules)
-            except Exception as error:  # noqa: BLE001 - counted, and said at the bed
-                self._hear(self._fault(beat_ms, error))
-                return
-            self._hear(said)
+        """Tell the patient the time if something fell due before a moment of our clock.
+
+        One tick at the last full second brings about what one a second would, each
+        stamped with its own moment (`docs/alarms.md`, rules 18 to 20), but for
+        statements: scores are stated each minute of a silence, and that is most of it.
+        """
+        due = monitor.due_ms(self._patient)
+        beat_ms = (until_ms - 1) // BEAT_MS * BEAT_MS
+        if due is None or due > beat_ms:
+            return
+        try:
+            said = monitor.tick(self._patient, beat_ms, self._rules)
+        except Exception as error:  # noqa: BLE001 - counted, and said at the bed
+            said = self._fault(beat_ms, error)
+        self._hear(said)
 
     def close(self, log_end: int) -> None:
         """The log has ended: count how long the alarms held until then."""
