@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 
+Minutes = npt.NDArray[np.float64]
+
 HOUR_MIN = 60
 # Ours: a third of the hour. Fewer minutes are no trend of an hour.
 LEAST_MINUTES = 20
@@ -49,18 +51,8 @@ class Slope(NamedTuple):
         return self.low > 0 or self.high < 0
 
 
-def slope(minutes: npt.NDArray[np.float64]) -> Slope | None:
-    """Fit a line through one hour. Costs 40 us.
-
-    Args:
-        minutes: ``(60,) float64``, oldest first, NaN = nothing measured.
-
-    Returns:
-        The slope; None with fewer than 20 minutes, or with minutes so alike that they
-        are worth fewer than five.
-
-    Source:
-        Santer BD et al. J Geophys Res 2000;105:7337-56, section 2.2.
+def slope(minutes: Minutes) -> Slope | None:
+    """Fit a line through one hour of one signal: `slopes` for a single row.
 
     >>> hour = np.full(60, np.nan)
     >>> hour[41:] = 80.0
@@ -70,31 +62,71 @@ def slope(minutes: npt.NDArray[np.float64]) -> Slope | None:
     >>> slope(hour)
     Slope(per_h=0.0, low=0.0, high=0.0, minutes=20)
     """
-    (at,) = np.nonzero(~np.isnan(minutes))
-    n = len(at)
+    return slopes(minutes[np.newaxis])[0]
+
+
+def slopes(minutes: Minutes) -> list[Slope | None]:
+    """Fit a line through one hour of each of some signals. Costs 100 us for six.
+
+    Args:
+        minutes: ``(n_signals, 60) float64``, oldest first, NaN = nothing measured.
+
+    Returns:
+        One a signal; None with fewer than 20 minutes, or with minutes so alike that they
+        are worth fewer than five.
+
+    Source:
+        Santer BD et al. J Geophys Res 2000;105:7337-56, section 2.2.
+    """
+    known = ~np.isnan(minutes)
+    n = known.sum(axis=1)
+    some = np.maximum(n, 1)
+    at = np.arange(minutes.shape[1])
+    middle = (known * at).sum(axis=1) / some
+    values = np.where(known, minutes, 0.0)
+    x = np.where(known, at - middle[:, np.newaxis], 0.0)
+    y = np.where(known, values - (values.sum(axis=1) / some)[:, np.newaxis], 0.0)
+    sum_xx = np.maximum((x * x).sum(axis=1), 1.0)
+    per_minute = (x * y).sum(axis=1) / sum_xx
+    rest = y - per_minute[:, np.newaxis] * x
+    squares = (rest * rest).sum(axis=1)
+    is_still = squares <= _STILL * (values * values).sum(axis=1)
+    # Neighbours are a minute apart: a pair across a gap says nothing about the lag.
+    pairs = (known[:, 1:] & known[:, :-1]).sum(axis=1)
+    lagged = (rest[:, 1:] * rest[:, :-1]).sum(axis=1)
+    rows = zip(
+        n.tolist(),
+        per_minute.tolist(),
+        sum_xx.tolist(),
+        squares.tolist(),
+        is_still.tolist(),
+        pairs.tolist(),
+        lagged.tolist(),
+        strict=True,
+    )
+    return [_slope(*row) for row in rows]
+
+
+def _slope(
+    n: int,
+    per_minute: float,
+    sum_xx: float,
+    squares: float,
+    is_still: bool,
+    pairs: int,
+    lagged: float,
+) -> Slope | None:
     if n < LEAST_MINUTES:
         return None
-    values = minutes[at]
-    x = at - at.mean()
-    y = values - values.mean()
-    sum_xx = float(x @ x)
-    per_minute = float(x @ y) / sum_xx
-    rest = y - per_minute * x
-    squares = float(rest @ rest)
-    if squares <= _STILL * float(values @ values):
-        per_h = per_minute * HOUR_MIN
+    per_h = per_minute * HOUR_MIN
+    if is_still:
         return Slope(per_h, per_h, per_h, n)
-    # Neighbours are a minute apart: a pair across a gap says nothing about the lag.
-    is_next = np.diff(at) == 1
-    pairs = int(is_next.sum())
-    lagged = float(rest[:-1][is_next] @ rest[1:][is_next]) / max(pairs, 1)
-    r = min(max(lagged / (squares / n), 0.0), 1.0)
+    r = min(max(lagged / max(pairs, 1) / (squares / n), 0.0), 1.0)
     freedom = n * (1 - r) / (1 + r) - 2
     if freedom < _LEAST_FREEDOM:
         return None
     error = math.sqrt(squares / freedom / sum_xx)
     reach = _quantile(freedom) * error * HOUR_MIN
-    per_h = per_minute * HOUR_MIN
     return Slope(per_h, per_h - reach, per_h + reach, n)
 
 

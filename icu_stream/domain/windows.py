@@ -182,7 +182,7 @@ class Windows:
         return mean
 
     def last_hour(self, signals: Sequence[str]) -> npt.NDArray[np.float64]:
-        """The means of the 60 minutes that have ended. Costs 30 us.
+        """The means of the 60 minutes that have ended. Costs 100 us.
 
         Args:
             signals: Known ones.
@@ -191,16 +191,16 @@ class Windows:
             ``(n_signals, 60) float64``, oldest first, NaN = nothing measured.
         """
         numbers = [INDEX[signal] for signal in signals]
+        scales = np.array([float(_SCALES[n]) for n in numbers]).reshape(-1, 1)
         means = np.full((len(numbers), 120), np.nan)
         for first, hour in ((0, self._hour - 1), (60, self._hour)):
             table = self._table if hour == self._hour else self._hours.get(hour, b"")
             if hour != self._hour and isinstance(table, bytes) and table:
                 table = _expanded(table)
             cells = np.frombuffer(bytes(table), _CELL_TYPE).reshape(-1, _COUNT)
-            for row, number in enumerate(numbers):
-                own = cells[:, number]
-                (at,) = np.nonzero(own["n"])
-                means[row, first + at] = own["mean"][at] / _SCALES[number]
+            own = cells[:, numbers].T
+            part = np.where(own["n"] > 0, own["mean"] / scales, np.nan)
+            means[:, first : first + part.shape[1]] = part
         minute = self._minute % 60
         return means[:, minute : minute + 60]
 

@@ -108,6 +108,16 @@ def test_the_quantile_is_that_of_students_tables(freedom, table):
     assert trend._quantile(freedom) == pytest.approx(table, rel=0.01)
 
 
+def test_each_signal_has_its_own_slope():
+    noisy = line(6.0) + np.random.default_rng(5).normal(size=60)
+    holed = noisy.copy()
+    holed[::4] = np.nan
+    rows = [line(12.0), np.full(60, np.nan), noisy, holed]
+
+    assert trend.slopes(np.array(rows)) == [trend.slope(row) for row in rows]
+    assert trend.slopes(np.empty((0, 60))) == []
+
+
 def test_a_deviation_wants_both():
     assert trend.deviation(70.0, 80.0) == -10.0
     assert trend.deviation(None, 80.0) is None

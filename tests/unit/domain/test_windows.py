@@ -495,3 +495,14 @@ def test_the_last_hour_is_the_sixty_minutes_that_have_ended():
 
 def test_the_last_hour_of_a_new_patient_is_empty():
     assert np.isnan(Windows().last_hour(["hr"])).all()
+
+
+def test_the_last_hour_of_no_signal_is_empty():
+    windows = Windows()
+    for minute in range(3):
+        windows.turn(minute * MINUTE_MS)
+        windows.times.append(minute * MINUTE_MS)
+        windows.rows.append({"hr": 60.0})
+    windows.turn(3 * MINUTE_MS)
+
+    assert windows.last_hour([]).shape == (0, 60)
