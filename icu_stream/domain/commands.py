@@ -196,8 +196,16 @@ def _feedback(bedside: Bedside, command: Command, _time: int) -> Outcome:
     for alarm in patient.alarms.values():
         if command.alert_id == f"{patient.patient_id}:{alarm.code}:{alarm.onset}":
             return _DONE
-    absent = _absent(bedside, command.alert_id)
-    return _DONE if absent is Refusal.ALREADY_OVER else absent
+    rest, _, text = command.alert_id.rpartition(":")
+    owner, _, code = rest.rpartition(":")
+    if owner != patient.patient_id or not text.isdecimal():
+        return Refusal.UNKNOWN_ALARM
+    onset = int(text)
+    last = patient.ended.get(code, -1)
+    # Where an alarm of the code is there, the last that is over is the one before it.
+    before = last if code in patient.alarms else patient.ended_before.get(code, -1)
+    is_known = onset == last or onset <= before
+    return _DONE if is_known else Refusal.UNKNOWN_ALARM
 
 
 def _pause(bedside: Bedside, command: Command, time: int) -> Outcome:

@@ -31,6 +31,18 @@ _SHORTEST_MS = round(
 )
 
 
+def start_clock(patient: Patient, skew_ms: int) -> None:
+    """Move what falls due to the clock of the first message (rule 5).
+
+    What was asked before it was stamped by our clock; a pause must not last an hour
+    because the monitor's clock is an hour behind.
+    """
+    patient.now = 0
+    patient.due = 0
+    pause.move(patient, skew_ms)
+    personal.move(patient, skew_ms)
+
+
 def advance(bedside: Bedside, until: int) -> Bedside:
     """Let everything happen that falls due up to a moment, itself included.
 

@@ -404,6 +404,8 @@ class _Record:
             device.bed = bed
             patient.bed = bed or patient.bed
         device.time = time
+        if patient.last is None:
+            escalation.start_clock(patient, device.skew)
         patient.last = device
         self.bedside = escalation.advance(self.bedside, time)
         self.rules = rules = self.bedside.rules

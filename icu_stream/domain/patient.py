@@ -342,6 +342,7 @@ class _Answers(msgspec.Struct, array_like=True, frozen=True):
     profile: str | None = None
     own: dict[str, Own] = {}
     proposal: Proposal | None = None
+    ended_before: dict[str, int] = {}
 
 
 _hot = msgspec.msgpack.Decoder(_Hot).decode
@@ -401,6 +402,7 @@ class Patient:
         busy: Signals whose next value may change an alarm although it is quiet.
         commands: Outcome of the last commands by id, oldest first.
         ended: By code: onset of the last alarm that is over.
+        ended_before: And of the one before it.
         raised: By code: when the last alarms of it were raised, at most three.
         suspects: Signals with a suspect value in the open bucket.
         shared: When the bed was heard, as several devices spoke the same signal last.
@@ -432,6 +434,7 @@ class Patient:
         "due",
         "duplicates",
         "ended",
+        "ended_before",
         "fault_until",
         "faults",
         "heard",
@@ -499,6 +502,7 @@ class Patient:
         self.busy: set[str] = set()
         self.commands: dict[str, Answer] = {}
         self.ended: dict[str, int] = {}
+        self.ended_before: dict[str, int] = {}
         self.profile: str | None = None
         self.own: dict[str, Own] = {}
         self.proposal: Proposal | None = None
@@ -591,6 +595,8 @@ class Patient:
 
     def remember_end(self, code: str, onset: int) -> None:
         """Keep that an alarm is over, so that whoever acknowledges it hears so."""
+        if code in self.ended:
+            self.ended_before[code] = self.ended[code]
         self.ended[code] = onset
         self._changed.add(b"c")
 
@@ -686,6 +692,7 @@ class Patient:
                 self.profile,
                 self.own,
                 self.proposal,
+                self.ended_before,
             )
             pieces[b"c"] = _encode(answers)
         if b"m" in changed:
@@ -827,6 +834,7 @@ def restore(patient_id: str, pieces: Mapping[bytes, bytes]) -> Patient:
         patient.commands, patient.ended = answers.commands, answers.ended
         patient.profile, patient.own = answers.profile, answers.own
         patient.proposal = answers.proposal
+        patient.ended_before = answers.ended_before
     if chart is not None:
         patient.chart = chart
     patient.restore_risks(risks)

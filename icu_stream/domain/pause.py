@@ -9,6 +9,7 @@ from icu_stream.domain import annunciation, notes
 from icu_stream.domain.alarm import Alarm
 from icu_stream.domain.annunciation import Bedside
 from icu_stream.domain.notes import Reason
+from icu_stream.domain.patient import Patient
 
 
 CODE = "bed.pause"
@@ -55,6 +56,17 @@ def end(
             annunciation.change(
                 bedside, alarm, Event.REMINDED, time, reason=Reason.PAUSE_OVER
             )
+
+
+def move(patient: Patient, by_ms: int) -> None:
+    """Let a pause that began before the first message end by that one's clock."""
+    if not patient.pause_until:
+        return
+    patient.pause_until += by_ms
+    alarm = patient.alarms[CODE]
+    alarm.restate += by_ms
+    told = notes.read_pause(alarm.note)
+    alarm.note = notes.pause(patient.pause_until, told.by, told.reason)
 
 
 def stop(

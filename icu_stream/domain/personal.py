@@ -149,6 +149,16 @@ def change(bedside: Bedside, own: dict[str, Own]) -> Bedside:
     return bedside._replace(rules=rules_of(patient, home))
 
 
+def move(patient: Patient, by_ms: int) -> None:
+    """Let limits that were set before the first message end by that one's clock."""
+    if patient.own:
+        moved_on = {
+            code: msgspec.structs.replace(own, until=own.until + by_ms)
+            for code, own in patient.own.items()
+        }
+        patient.take_limits(moved_on)
+
+
 def expire(bedside: Bedside, moment: int) -> Bedside:
     """Take back the limits that end at a moment, and what cannot stand without them."""
     patient = bedside.patient

@@ -266,6 +266,8 @@ def test_rule_31_feedback_marks_an_alarm_that_is_there_or_is_over():
     ("fields", "reason"),
     [
         ({"alert_id": "p-1:hr.low:1", "actionable": True}, Refusal.UNKNOWN_ALARM),
+        ({"alert_id": "p-2:hr.high:1", "actionable": True}, Refusal.UNKNOWN_ALARM),
+        ({"alert_id": "p-1:hr.high:1", "actionable": True}, Refusal.UNKNOWN_ALARM),
         ({"actionable": True}, Refusal.ALERT_ID_MISSING),
         ({"alert_id": "x"}, Refusal.ACTIONABLE_MISSING),
     ],

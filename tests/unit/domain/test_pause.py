@@ -195,6 +195,21 @@ def test_rule_28_a_pause_is_not_acknowledged():
     assert bed.states() == {"bed.pause": "active"}
 
 
+def test_rule_5_a_pause_before_the_first_message_ends_by_the_clock_that_came():
+    bed = Bed()
+    bed.ask(0, "admit")
+    bed.ask(0, "pause", seconds=60, reason="arrival")
+
+    # The monitor's clock is an hour behind.
+    told = bed.at(-3599, arrived=1, nibp_sys=80)
+    assert (told, bed.last.annunciate) == (["-3599 nibp_sys.low raised"], False)
+    bed.at(-3595, arrived=5, nibp_sys=80)
+    assert "bed.pause" in bed.states()
+
+    assert "-3540 bed.pause resumed" in bed.tick(61)
+    assert "-3540 nibp_sys.low reminded" in bed.told
+
+
 def test_rule_28_discharge_ends_it():
     bed = paused(quiet_bed())
 
