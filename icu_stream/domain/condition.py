@@ -107,6 +107,8 @@ def _follow_active(
         if verdict is Verdict.VIOLATED:
             run.extreme = _worse(row, run.extreme, value)
             alarm = patient.alarms[row.code]
+            if alarm.worst is None:  # of a state that was saved before it was kept
+                alarm.worst = alarm.extreme
             alarm.extreme = run.extreme
             if value is not None and not is_held and has_worsened(row, alarm, value):
                 alarm.value = alarm.worst = value
