@@ -126,8 +126,9 @@ class Trial:
         """Tell the patient the time if something fell due before a moment of our clock.
 
         One tick at the last full second brings about what one a second would, each
-        stamped with its own moment (`docs/alarms.md`, rules 18 to 20), but for
-        statements: scores are stated each minute of a silence, and that is most of it.
+        stamped with its own moment (`docs/alarms.md`, rules 18 to 20), but for scores:
+        they are stated, and their inputs age, each minute of a silence, which costs ten
+        times as much as all else of charted data. Here they age at the silence's end.
         """
         due = monitor.due_ms(self._patient)
         beat_ms = (until_ms - 1) // BEAT_MS * BEAT_MS

@@ -23,7 +23,7 @@ from icu_stream.sources.truth import truth
 from tests.browser.screen import ARGUMENTS
 
 
-BEDS, SECONDS = 32, 2400
+BEDS, SECONDS = 16, 2400
 # What a ward might ask about: fewer alarms of these, at the price of later ones.
 CALM = {
     "hr.high": {"limit": 130, "delay_s": 10},
