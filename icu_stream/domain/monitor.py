@@ -82,8 +82,8 @@ def step(  # noqa: C901 - in one piece: each call would cost it a twentieth
 ) -> Sequence[Message]:
     """Apply one message of a device.
 
-    Costs 1 to 2 us when it is as most messages are, some 30 us more where a bucket of
-    10 s ends (windows and model), and 10 to 20 us where an alarm is active
+    Costs 1 to 2 us when it is as most messages are, some 50 us more where a bucket of
+    10 s ends (windows, model and scores), and 15 to 25 us where an alarm is active
     (`python -m tests.benchmarks.core`).
 
     Args:
