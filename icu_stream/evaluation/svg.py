@@ -57,7 +57,7 @@ class Axis(NamedTuple):
         """Round values between the ends.
 
         >>> Axis(0, 10, 0, 100).ticks(5)
-        [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
+        [0, 2, 4, 6, 8, 10]
         """
         rough = (self.high - self.low) / most or 1.0
         power = 10 ** math.floor(math.log10(rough))
