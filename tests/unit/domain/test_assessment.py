@@ -322,15 +322,15 @@ def test_no_alert_while_the_band_stays_and_a_new_one_when_it_rises():
     assert bed.told("bed.news2_emergency") == [("raised", 470, True)]
 
 
-def test_it_is_over_when_the_score_was_below_for_five_minutes():
+def test_it_is_over_when_the_score_was_below_for_an_hour():
     bed = Ward()
     bed.every_second(0, 99, **UNWELL)
 
-    bed.every_second(100, 420, **WELL)
+    bed.every_second(100, 3720, **WELL)
 
     assert bed.told("bed.news2_urgent") == [
         ("raised", 70, True),
-        ("cleared", 410, False),
+        ("cleared", 3710, False),
     ]
 
 
@@ -338,20 +338,20 @@ def test_a_high_one_that_nobody_saw_is_latched():
     bed = Ward()
     bed.every_second(0, 99, **ILL)
 
-    bed.every_second(100, 420, **WELL)
+    bed.every_second(100, 3720, **WELL)
 
-    assert bed.told("bed.news2_emergency")[-1] == ("latched", 410, False)
+    assert bed.told("bed.news2_emergency")[-1] == ("latched", 3710, False)
 
 
-def test_one_bucket_above_starts_the_five_minutes_anew():
+def test_one_bucket_above_starts_the_hour_anew():
     bed = Ward()
     bed.every_second(0, 99, **UNWELL)
     bed.every_second(100, 299, **WELL)
     bed.every_second(300, 309, **UNWELL)
 
-    bed.every_second(310, 640, **WELL)
+    bed.every_second(310, 3940, **WELL)
 
-    assert bed.told("bed.news2_urgent")[-1] == ("cleared", 620, False)
+    assert bed.told("bed.news2_urgent")[-1] == ("cleared", 3920, False)
 
 
 def test_what_goes_missing_ends_no_alarm():
@@ -371,7 +371,7 @@ def test_what_was_taken_off_does():
     rest = {code: value for code, value in ILL.items() if code != "rr"}
     bed.ask(100, "signal_off", signal="rr")
 
-    bed.every_second(101, 500, **rest)
+    bed.every_second(101, 3800, **rest)
 
     assert bed.told("bed.news2_emergency")[-1][0] == "latched"
 

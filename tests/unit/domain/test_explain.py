@@ -220,7 +220,7 @@ def test_what_is_known_of_a_score_when_it_ends_is_told_and_not_what_was_known():
         (0, Verdict.VIOLATED, 6, "7 rr=3 spo2=3"),
         (60, Verdict.VIOLATED, 6, "7 rr=3 spo2=3"),
         (70, Verdict.INSIDE, 1, "3 spo2=1"),
-        (700, Verdict.INSIDE, 1, "3 spo2=1"),
+        (3700, Verdict.INSIDE, 1, "3 spo2=1"),
     ):
         time = ms(second)
         condition.follow(
@@ -229,7 +229,7 @@ def test_what_is_known_of_a_score_when_it_ends_is_told_and_not_what_was_known():
 
     assert [alert.text for alert in bedside.said][:: len(bedside.said) - 1] == [
         "NEWS2 6, urgent from 5, for 60 s: RR +3, SpO₂ +3",
-        "NEWS2 at least 1 (3 of 7 known), was 5 or more for 11 min",
+        "NEWS2 at least 1 (3 of 7 known), was 5 or more for 61 min",
     ]
 
 

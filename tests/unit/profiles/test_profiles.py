@@ -316,7 +316,7 @@ def test_the_numbers_of_scores_and_hints_are_those_of_the_profile():
         points, priority = said(pattern)
         assert (rows[code].limit, rows[code].priority) == (int(points), priority)
         delay, minutes = said(
-            r"with a delay of (\d+) s, over when the score has been below for (\d) min"
+            r"with a delay of (\d+) s, over when the score has been below for (\d+) min"
         )
         assert rows[code].delay_ms == int(delay) * 1000
         assert rows[code].clear_ms == int(minutes) * 60_000
