@@ -538,6 +538,23 @@ CASES_BY_RULE: dict[int, dict[str, tuple[list[Record], list[str]]]] = {
                 "31 spo2.low reminded",
             ],
         ),
+        "a pause asked before a monitor whose clock is an hour behind came": (
+            [
+                command(0, "pause", seconds=60, reason="why"),
+                vitals(-3600, arrived=1, nibp_sys=80),
+                vitals(-3595, arrived=6, nibp_sys=80),
+                tick(60),
+                tick(61),
+            ],
+            [
+                "0 bed.pause paused",
+                "-3600 nibp_sys.low raised",
+                "-3585 bed.no_data raised",
+                "-3541 bed.pause resumed",
+                "-3541 nibp_sys.low reminded",
+                "-3541 bed.no_data reminded",
+            ],
+        ),
         "a pause without a reason, for too long, or twice is none": (
             [
                 vitals(0, spo2=97),

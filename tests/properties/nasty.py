@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.integration.reference import (
+    HARD,
     LIMITS,
     PROFILES,
     SIGNALS,
@@ -63,7 +64,10 @@ FAMILIES = (
     "limits",  # of one patient, right and wrong
     "stays",  # admissions, other profiles, feedback, charting
 )
+ASKS = {"pauses", "limits", "stays"}
 LINE = ("abp_sys", "abp_dia", "abp_mean")
+# Outside a limit of medium priority, each.
+OUTSIDE = {"hr": 121, "spo2": 89, "abp_sys": 161, "abp_mean": 111}
 LINES = (
     ["hr", "spo2", *LINE],
     ["hr", "spo2", "nibp_sys", "nibp_dia", "nibp_mean"],
@@ -108,6 +112,7 @@ class Nasty:
         self.random = random.Random(seed)
         chooses = random.Random(f"families of {seed}")
         self.families = {name for name in FAMILIES if chooses.random() < 0.35}
+        self.period = chooses.choice((12, 12, 19, 20))
         self.manners: tuple[str, ...] = MANNERS
         if "worse" in self.families:
             self.manners += ("falling", "falling", "flapping", "flapping", "nonsense")
@@ -123,6 +128,10 @@ class Nasty:
         self.ticking = self.random.random() < 0.6 and not self.replay
         self.jittering = self.random.random() < 0.5
         self.offset_ms = self.random.choice((0, 0, 0, 700, -4000, 86_400_000))
+        # Now and then a person asks before the first message, whose clock is another.
+        self.is_early = bool(self.families & ASKS) and chooses.random() < 0.2
+        if self.is_early:
+            self.offset_ms = chooses.choice((0, -3_600_000, 3_600_000))
         self.sources = [self.source(i) for i in range(self.random.choice((1, 1, 2, 3)))]
         if "devices" in self.families:
             self.sources += [self.rival(len(self.sources))]
@@ -187,6 +196,9 @@ class Nasty:
 
     def records(self) -> list[Record]:
         """The whole log."""
+        while self.is_early and self.random.random() < 0.8:
+            self.ask_more() if self.random.random() < 0.5 else self.tick()
+            self.wall += self.random.choice((1000, 20_000, 59_000))
         while len(self.log) < self.length:
             for source in self.sources:
                 self.speak(source)
@@ -194,8 +206,7 @@ class Nasty:
                 self.tick()
             if self.chance(3):
                 self.ask()
-            asks = self.families & {"pauses", "limits", "stays"}
-            if asks and self.random.random() < 0.08:
+            if self.families & ASKS and self.random.random() < 0.08:
                 self.ask_more()
             self.pass_time()
         return self.log
@@ -316,11 +327,14 @@ class Nasty:
         rows = [row for row in LIMITS if row.signal in measured] or list(LIMITS)
         row = self.random.choice(rows)
         by = self.random.choice((-30, -15, -10, -5, -5, -2, -1, 1, 2, 5, 5, 10, 15, 30))
-        limit = None if row.side == "zero" else round(row.limit * (1 + by / 100), 1)
+        limit = round(row.limit * (1 + by / 100), 1)
+        if self.random.random() < 0.4:
+            edges = (HARD[row.code].low, HARD[row.code].high)
+            limit = self.random.choice(edges) + self.random.choice((0, 0, 0, 0.1, -0.1))
         change: dict[str, Any] = {"code": row.code}
         what = self.random.choice(("limit", "limit", "limit", "delay", "both", "no"))
         if what in {"limit", "both"}:
-            change["limit"] = limit
+            change["limit"] = 0 if row.side == "zero" else limit
         if what in {"delay", "both"}:
             change["delay_s"] = self.random.choice((0, 1, 5, 10, 15, 20, 30, 61, 500))
         if self.random.random() < 0.05:
@@ -424,9 +438,9 @@ class Nasty:
 
     def spoil(self, source: Source, message: dict[str, Any]) -> None:
         """A spell in which the measurement is not the patient."""
-        if self.wall >= source.spell_until and self.random.random() < 0.05:
+        if self.wall >= source.spell_until and self.random.random() < 0.08:
             source.spell = self.random.choice(
-                ("flat", "mean", "kpa", "kpa", "step", "cuff", "off", "alive")
+                ("flat", "flat", "mean", "kpa", "kpa", "step", "step", "cuff", "off")
             )
             rounds = self.random.choice((1, 2, 5, 12, 20, 40))
             source.spell_until = self.wall + round(rounds * self.step_s * 1000)
@@ -443,18 +457,26 @@ class Nasty:
             "kpa": self.in_kilopascal,
             "step": self.make_a_step,
             "mean": self.displace_the_mean,
-            "alive": self.hardly_alive,
         }
         spoil[source.spell](message["values"])
 
     def flatten(self, values: dict[str, Any]) -> None:
         """A line that does not beat."""
+        self.go_on(values)
         if {"abp_sys", "abp_dia"} <= values.keys():
-            values["abp_sys"] = self.random.choice((95, 85, 85, 39, 300))
+            values["abp_sys"] = self.random.choice((95, 85, 85, 85, 39, 300))
             less = self.random.choice((0, 2, 4.99, 5, -1))
             values["abp_dia"] = values["abp_sys"] - less
             if "abp_mean" in values:
                 values["abp_mean"] = values["abp_sys"] - self.random.choice((0, 1))
+
+    def go_on(self, values: dict[str, Any]) -> None:
+        """Heart rate and saturation change hardly, or a little more."""
+        is_even = len(self.log) % 2 == 0
+        if "hr" in values and self.random.random() < 0.95:
+            values["hr"] = 80 if is_even else self.random.choice((80, 90, 90, 90.01))
+        if "spo2" in values and self.random.random() < 0.95:
+            values["spo2"] = 97 if is_even else self.random.choice((97, 94, 94, 93.99))
 
     def displace_the_mean(self, values: dict[str, Any]) -> None:
         """A mean that may not lie between systolic and diastolic."""
@@ -462,17 +484,14 @@ class Nasty:
             values["abp_mean"] = self.random.choice((30, 50, 50, 55, 70, 120, 130))
 
     def make_a_step(self, values: dict[str, Any]) -> None:
-        """Far from the value before, or not quite."""
-        for signal in sorted(values.keys() & {"hr", "spo2", *LINE}):
-            step = self.random.choice((0, 20, 20.01, 60, 60.01, 65))
-            values[signal] = NORMAL[signal] + self.random.choice((-1, 1)) * step
-
-    def hardly_alive(self, values: dict[str, Any]) -> None:
-        """About what must be there for a pressure to read as kilopascal."""
-        if "spo2" in values:
-            values["spo2"] = self.random.choice((84.99, 85, 85, 86))
-        if "hr" in values:
-            values["hr"] = self.random.choice((29.99, 30, 30, 31))
+        """To and fro outside a limit, far from the value before or not quite."""
+        for signal, near in sorted(OUTSIDE.items()):
+            if signal in values:
+                step: float = 20 if signal == "spo2" else 60
+                step += self.random.choice((0, 0.01, 0.01, 5))
+                outwards = -1 if near < NORMAL[signal] else 1
+                is_near = len(self.log) % 2 == 0
+                values[signal] = near if is_near else round(near + outwards * step, 2)
 
     def in_kilopascal(self, values: dict[str, Any]) -> None:
         """Pressures in the other unit, now and then at an edge."""
@@ -484,6 +503,10 @@ class Nasty:
                 values[diastolic] = choice((values[systolic] - 2, 10, 1.9, -0.5))
                 if f"{line}_mean" in values:
                     values[f"{line}_mean"] = choice((12, 11, 13))
+        if "spo2" in values and self.random.random() < 0.5:
+            values["spo2"] = choice((97, 97, 97, 86, 85, 85, 84.99))
+        if "hr" in values and self.random.random() < 0.5:
+            values["hr"] = choice((80, 80, 80, 31, 30, 30, 29.99))
         if "etco2" in values:
             values["etco2"] = choice((5, 5, 5, 2, 1.99, 7.99, 8))
 
@@ -554,7 +577,7 @@ class Nasty:
             by = round(row.limit * (0.01 + 0.1 * steps) + at_edge, 2)
             return round(row.limit + outwards * by, 2) if row.limit else 0
         if manner == "flapping":
-            is_out = self.wall // 1000 % 12 < self.random.choice((6, 6, 6, 5))
+            is_out = self.wall // 1000 % self.period < self.random.choice((6, 6, 6, 5))
             manner = "outside" if is_out else "edge"
         if manner == "episode":
             manner = "outside" if len(self.log) % 60 < 40 else "edge"

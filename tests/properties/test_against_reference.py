@@ -1,6 +1,6 @@
 """The core and the reference agree on nasty logs.
 
-`REFERENCE_LOGS` says how many logs (default 700, about 40 s), `REFERENCE_SEED` which
+`REFERENCE_LOGS` says how many logs (default 700, about 45 s), `REFERENCE_SEED` which
 is the first. A difference is shown with the shortest log that has it.
 """
 
