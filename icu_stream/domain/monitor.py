@@ -186,9 +186,8 @@ def fault(
     """
     time = time_ms if patient.last is None else patient.last.time
     patient.settle()
-    rules = personal.rules_of(patient, rules)
-    bedside = Bedside(patient, rules, [])
-    row = rules.rows[_FAULT]
+    bedside = personal.bedside_of(patient, rules)
+    row = bedside.rules.rows[_FAULT]
     patient.faults += 1
     patient.fault_until = time + row.clear_ms
     patient.due = min(patient.due, patient.fault_until)
@@ -220,8 +219,7 @@ def is_due(patient: Patient, now_ms: int) -> bool:
 
 def _advanced(patient: Patient, until: int, rules: Rules) -> Bedside:
     patient.settle()
-    bedside = Bedside(patient, personal.rules_of(patient, rules), [])
-    bedside = escalation.advance(bedside, until)
+    bedside = escalation.advance(personal.bedside_of(patient, rules), until)
     _set_check(patient)
     return bedside
 
@@ -285,8 +283,8 @@ class _Record:
         self.patient = patient
         self.vitals = vitals
         self.arrived_ms = arrived_ms
-        self.rules = personal.rules_of(patient, rules)
-        self.bedside = Bedside(patient, self.rules, [])
+        self.bedside = personal.bedside_of(patient, rules)
+        self.rules = self.bedside.rules
         self.error: Exception | None = None
         # Signals that come after a gap.
         self.gaps: set[str] = set()

@@ -5,14 +5,17 @@ with a reason and an end, within the profile's hard range; what the formulas of 
 monitors' manuals give is a proposal, until a person takes it.
 """
 
+import dataclasses
+
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from icu_stream.contracts.alerts import Event
+from icu_stream.contracts.alerts import Event, Kind
 from icu_stream.contracts.commands import LimitChange
 from icu_stream.contracts.signals import BY_CODE
 from icu_stream.domain import annunciation, contradictions, explain
+from icu_stream.domain.alarm import Alarm
 from icu_stream.domain.annunciation import Bedside
 from icu_stream.domain.limits import NEVER, Condition, Row, Rules, quiet_bands
 from icu_stream.domain.notes import Reason
@@ -50,6 +53,46 @@ def rules_of(patient: Patient, rules: Rules) -> Rules:
         profile = rules.profiles.get(patient.profile or rules.name, rules)
         patient.rules = rules, moved(profile, patient.own)
     return patient.rules[1]
+
+
+def bedside_of(patient: Patient, rules: Rules) -> Bedside:
+    """Where a record is applied, by what decides for the patient.
+
+    Alarms and conditions whose code is gone from the profile since they were saved, as
+    an edited file may leave them, end here: nothing else could end them.
+    """
+    bedside = Bedside(patient, rules_of(patient, rules), [])
+    rows = bedside.rules.rows
+    if not patient.runs.keys() <= rows.keys():
+        for code in patient.runs.keys() - rows.keys():
+            del patient.runs[code]
+        patient.count_busy()
+    if not patient.alarms.keys() <= rows.keys():
+        for alarm in [a for a in patient.alarms.values() if a.code not in rows]:
+            _end_unknown(bedside, alarm)
+    return bedside
+
+
+def _end_unknown(bedside: Bedside, alarm: Alarm) -> None:
+    signal = alarm.code.partition(".")[0]
+    row = Row(
+        code=alarm.code,
+        signal=signal if signal in BY_CODE else None,
+        kind=Kind.PHYSIOLOGICAL if signal in BY_CODE else Kind.TECHNICAL,
+        priority=alarm.priority,
+        rank=len(bedside.rules.rows),
+        source=Reason.OTHER_PROFILE,
+        words=alarm.code,
+    )
+    rows = {**bedside.rules.rows, row.code: row}
+    known = bedside._replace(rules=dataclasses.replace(bedside.rules, rows=rows))
+    annunciation.change(
+        known,
+        alarm,
+        Event.CLEARED,
+        bedside.patient.now,
+        reason=Reason.OTHER_PROFILE,
+    )
 
 
 def profile_of(rules: Rules) -> Rules:

@@ -8,7 +8,8 @@ import pytest
 from icu_stream import profiles
 from icu_stream.contracts.commands import CommandResult, LimitChange
 from icu_stream.domain.commands import Refusal
-from tests.unit.domain.bed import Bed, ms
+from icu_stream.domain.limits import Rules, quiet_bands
+from tests.unit.domain.bed import LIMITS, Bed, ms
 
 
 HOUR = 3600
@@ -401,3 +402,33 @@ def test_a_pause_of_a_patient_of_whom_nothing_came_ends_all_the_same():
     bed.ask(1, "pause", seconds=10, reason="arrival")
 
     assert bed.tick(11) == ["11 bed.pause resumed"]
+
+
+@pytest.mark.parametrize("by_tick", [True, False])
+def test_an_alarm_that_an_edited_profile_lacks_after_a_restart_ends_and_says_why(
+    by_tick,
+):
+    bed = Bed()
+    bed.every_second(0, 8, hr=130)
+    bed.at(9, hr=30)
+    bed.saved_and_restored()
+    bed.rules = without("hr.high", "hr.extreme_low")
+
+    told = bed.tick(10) if by_tick else bed.at(10, hr=130)
+
+    assert told == ["9 hr.high cleared"]
+    assert bed.last.explanation.reason == "not in the new profile"
+    assert "hr.extreme_low" not in bed.patient.runs
+    assert bed.every_second(11, 20, hr=130) == []
+
+
+def without(*codes: str) -> Rules:
+    """The adult profile after somebody has taken rows out of its file."""
+    limits = {
+        signal: tuple(row for row in rows if row.code not in codes)
+        for signal, rows in LIMITS.limits.items()
+    }
+    rows = {code: row for code, row in LIMITS.rows.items() if code not in codes}
+    return dataclasses.replace(
+        LIMITS, rows=rows, limits=limits, quiet=quiet_bands(limits), _bands={}
+    )
