@@ -21,7 +21,7 @@ from typing import Any
 import aiokafka
 import msgspec
 
-from icu_stream import bus, clock
+from icu_stream import bus, clock, profiles
 from icu_stream.contracts import envelope, topics
 from icu_stream.contracts.alerts import Alert, Event, Explanation, Kind, Priority, State
 from icu_stream.contracts.commands import Command, CommandResult, CommandType
@@ -33,6 +33,7 @@ from icu_stream.settings import Settings
 from tests.kafka import ROOT, Kafka
 
 
+ADULT = profiles.load("adult")
 BEDS_A_UNIT = 25
 _ICU_STREAM = "from icu_stream.cli import main; main()"
 
@@ -340,14 +341,14 @@ async def every_kind_of_alarm(hospital: Hospital) -> None:
         onset=now_ms - 14_000,
         explanation=Explanation(
             rule="SpO₂ below 80 % for 10 s",
-            limit_source="adult v3: Philips IntelliVue instructions for use, alarm defaults",
+            limit_source=f"{ADULT.label}: {ADULT.rows['spo2.desat'].source}",
             violation_s=12,
             extreme=79,
             usual=94,
             change=-15,
             contributing={"hr": 118, "rr": 29, "abp_mean": 71},
             completeness="7/7",
-            versions={"profile": "adult v3"},
+            versions={"profile": ADULT.label},
         ),
     )
     await hospital.again(

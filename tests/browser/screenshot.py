@@ -50,7 +50,6 @@ async def pictures(
             await page.screenshot(path=path.with_name("bed.png"))
             address = page.url
             phone = await open_page(browser, view, PHONE)
-            await phone.screenshot(path=path.with_name("ward-phone.png"))
             await phone.goto(address)
             await phone.reload()
             await asyncio.sleep(FETCHED_S)
