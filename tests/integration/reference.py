@@ -1216,7 +1216,7 @@ class Patient:
             if event == "resumed":
                 self.rule_28_end(moment)
             elif event == "expired":
-                del self.own[code]
+                self.rule_29_expire(code)
             elif event == "no_data":
                 self.raise_no_data(code, moment)
             elif event == "escalated":
@@ -1482,9 +1482,22 @@ class Patient:
         codes = codes or set(self.own)
         if not codes or not codes <= self.own.keys():
             return False
+        before = dict(self.own)
         for code in codes:
             del self.own[code]
+        if contradict(map(self.rule_29_limit, self.profile.limits)):
+            self.own = before
+            return False
         return True
+
+    def rule_29_expire(self, code: str) -> None:
+        """What cannot stand without it, of the same signal, goes with it."""
+        del self.own[code]
+        signal = signal_of(code)
+        rows = [row for row in self.profile.limits if row.signal == signal]
+        if contradict(map(self.rule_29_limit, rows)):
+            for other in [name for name in self.own if signal_of(name) == signal]:
+                del self.own[other]
 
     def rule_29_propose(self, command: Json, time: int) -> bool:
         """Changes nothing; logs here are too short for half an hour of usual values."""
