@@ -167,6 +167,8 @@ def due(patient: Patient, until: int = 0) -> int | None:
         found = min(found, end_ms + GRACE_MS)
     if chart.pending:
         found = min(found, min(chart.pending.values()) + GRACE_MS)
+    if chart.stale:
+        found = min(found, chart.stale)
     return None if found == FOREVER_MS else found
 
 
@@ -185,6 +187,13 @@ def fall_due(bedside: Bedside, moment: int) -> None:
         _read(patient, time, _means(patient.rows), patient.suspects)
     elif moment - GRACE_MS in patient.chart.pending.values():
         time = moment - GRACE_MS
+    elif moment == patient.chart.stale:
+        # Readings that came since may have moved it.
+        _, _, stale = _inputs(patient, moment - 1)
+        if stale > moment:
+            patient.mark_chart()
+            patient.chart.stale = 0 if stale == FOREVER_MS else stale
+            return
     _review(bedside, time)
 
 
@@ -290,6 +299,7 @@ def _review(
         said.append(_scores(patient, time, score, others, scored))
         if scored is not None:
             patient.score = scored[0]
+    chart.stale = 0 if stale == FOREVER_MS else stale
     chart.check = min(stale, chart.stated + _STATE_EARLY_MS, *chart.pending.values())
     patient.due = min(patient.due, due(patient) or FOREVER_MS)
 

@@ -36,6 +36,7 @@ class Chart(msgspec.Struct, array_like=True):
         assessed: End of the last bucket that was read.
         decided: Moment of the last decision; none is taken before it.
         check: Nothing changes by time alone before; a lower bound.
+        stale: When one of the inputs will be too old; 0 = there is none.
         pending: By code of an alarm: when its delay, or its time inside, is over.
         trends: By signal, as they are published.
         trended: When they were worked out.
@@ -74,3 +75,4 @@ class Chart(msgspec.Struct, array_like=True):
     risks: dict[str, Risk] = {}
     risked: int = 0
     began: int = 0
+    stale: int = 0
