@@ -94,6 +94,7 @@ async def test_a_pause_counts_down_survives_a_reload_and_is_ended(
     await until(nurse, f"/paused 1:5\\d RO/.test({head})", 5)
     said = await nurse.inner_text("#bed .pausing")
     await nurse.reload()
+    await nurse.wait_for_selector(tile(hospital, 2))
     await until(nurse, f"/1:[45]\\d RO/.test({head})", 10)
     await nurse.get_by_role("button", name="Resume").click()
     await until(nurse, f"!/RO/.test({head})", 5)
@@ -151,9 +152,10 @@ async def test_without_an_answer_the_page_says_so_and_a_second_try_is_done_once(
         await until(nurse, f"{SAID}.includes('sending')", 1)
         await until(nurse, f"{SAID}.includes('not confirmed yet')", 4)
         pending = await nurse.evaluate(strip(bed))
+        await nurse.get_by_role("button", name="Retry").click()
+        await until(nurse, f"{SAID}.includes('sending')", 1)
     finally:
         worker.thaw()
-    await nurse.get_by_role("button", name="Retry").click()
     await until(nurse, f"/✓ RO/.test({strip(bed)})", 10)
 
     assert pending.startswith("!!")  # the alarm went on
