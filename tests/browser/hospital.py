@@ -26,9 +26,10 @@ from icu_stream.contracts import envelope, topics
 from icu_stream.contracts.alerts import Alert, Event, Explanation, Kind, Priority, State
 from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.heartbeats import Heartbeat
-from icu_stream.contracts.scores import News2, ScoreInput, Scores
+from icu_stream.contracts.scores import News2, Scores
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import news2
+from icu_stream.domain.news2 import Reading
 from icu_stream.settings import Settings
 from tests.kafka import ROOT, Kafka
 
@@ -154,27 +155,24 @@ class Hospital:
             await self.send(topics.SCORES, patient, scores)
 
     @staticmethod
-    def _news2(patient: Patient) -> News2:
-        points = dict.fromkeys(news2.INPUTS, 0)
-        if patient.index % 3 == 0:
-            del points["acvpu"]
-        total = patient.index * 5 % 9
-        for name in ("rr", "spo2", "sys")[: -(-total // 3)]:
-            points[name] = min(3, total - sum(points.values()))
-        return News2(
-            total=total,
-            band=str(news2.band(total, max(points.values()))),
-            completeness=len(points),
-            inputs={
-                name: ScoreInput(
-                    value="A" if name == "acvpu" else name == "on_oxygen" or 90.0,
-                    points=n,
-                    age_s=2_400 if name == "acvpu" else 4,
-                    by="RN Okafor" if name == "acvpu" else None,
-                )
-                for name, n in points.items()
-            },
-        )
+    def _news2(patient: Patient) -> News2 | None:
+        values = patient.values(clock.now_ms() / 1000)
+        measured = {
+            "rr": values.get("rr"),
+            "spo2": values.get("spo2"),
+            "sys": values.get("abp_sys", 128),
+            "pulse": values.get("hr"),
+            "temp": values.get("temp"),
+            "on_oxygen": patient.index % 4 == 1,
+        }
+        inputs = {
+            name: Reading(value, age_s=4)
+            for name, value in measured.items()
+            if value is not None
+        }
+        if patient.index % 3:
+            inputs["acvpu"] = Reading("A", age_s=2_400, by="RN Okafor")
+        return news2.news2(inputs)
 
     async def heartbeat(self) -> None:
         """The worker lives, and has every partition."""
