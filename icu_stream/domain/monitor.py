@@ -307,7 +307,7 @@ class _Record:
         if device.time and vitals.time == (device.own or device.time):
             patient.duplicates += 1
             self.place(self.valid(), vitals.time)
-            return ()
+            return self.answer()
         time = skew.measured_ms(
             device, vitals, self.arrived_ms, self.rules, replay=replay
         )
@@ -318,7 +318,7 @@ class _Record:
                 patient.late += 1
             device.bands = NO_BANDS
             self.place(self.valid(), vitals.time if time is None else time)
-            return ()
+            return self.answer()
         skew.follow(device, vitals, time, self.arrived_ms)
         self.apply(device, time)
         _set_check(patient)

@@ -176,6 +176,8 @@ def test_rule_29_survives_a_restart():
         (("spo2.low", 79.9, None), "spo2.low: limit 79.9 is outside its range"),
         (("spo2.low", 95.1, None), "spo2.low: limit 95.1 is outside its range"),
         (("spo2.low", None, -1), "spo2.low: delay -1 s is outside"),
+        (("spo2.low", None, 1e308), "spo2.low: delay 1e+09 s is outside"),
+        (("spo2.low", 1e308, None), "spo2.low: limit 1e+308 is outside its range"),
         (("spo2.desat", 90, None), "spo2.desat: limit 90 is outside its range"),
         (("hr.low", 40, None), "hr.low: the low limit 40 is not reached before"),
         (("spo2.low", None, None), "limits is missing"),
@@ -420,6 +422,16 @@ def test_an_alarm_that_an_edited_profile_lacks_after_a_restart_ends_and_says_why
     assert bed.last.explanation.reason == "not in the new profile"
     assert "hr.extreme_low" not in bed.patient.runs
     assert bed.every_second(11, 20, hr=130) == []
+
+
+@pytest.mark.parametrize("second", [8, 9])
+def test_such_an_alarm_is_told_to_end_on_a_late_message_and_on_a_duplicate_too(second):
+    bed = Bed()
+    bed.every_second(0, 9, hr=130)
+    bed.saved_and_restored()
+    bed.rules = without("hr.high")
+
+    assert bed.at(second, hr=130) == ["9 hr.high cleared"]
 
 
 def without(*codes: str) -> Rules:
