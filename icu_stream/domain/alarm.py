@@ -142,6 +142,10 @@ class Alarm(msgspec.Struct, array_like=True, gc=False):
         """Does its condition hold, as far as anybody knows?"""
         return self.state in HOLDING
 
+    def alert_id(self, patient_id: str) -> str:
+        """What its messages are known by (rule 13)."""
+        return f"{patient_id}:{self.code}:{self.onset}"
+
     def move(self, event: Event) -> None:
         """Change the state by an event.
 

@@ -17,6 +17,7 @@ from icu_stream.contracts.commands import (
 )
 from icu_stream.contracts.signals import BY_CODE
 from icu_stream.domain import annunciation, assessment, pause, personal, status
+from icu_stream.domain.alarm import Alarm
 from icu_stream.domain.annunciation import Bedside
 from icu_stream.domain.notes import Reason
 from icu_stream.domain.patient import Answer, Own, Patient, Proposal
@@ -25,7 +26,12 @@ from icu_stream.errors import TransitionError
 
 _LONGEST_BED = 128
 _LONGEST_REASON = 200
+# More digits are no epoch milliseconds, and Python reads no more than 4,300.
+_LONGEST_ONSET = 16
 _SHORTEST_PAUSE_MS = 1000
+# Longer than anything that is allowed: the seconds that a person asks for are cut to it
+# before they are held against what is.
+_FAR_S = 1e9
 # Ours: limits of one patient are looked at again in each shift, and at the latest after a
 # long weekend; a proposal that nobody takes at once is of a patient as it was.
 _LIMITS_LAST_MS = 12 * 3_600_000
@@ -125,6 +131,10 @@ def _wall(bedside: Bedside, time: int) -> int:
     return time if last is None else time - last.skew
 
 
+def _ms(seconds: float) -> int:
+    return round(max(-_FAR_S, min(seconds, _FAR_S)) * 1000)
+
+
 def _why(command: Command) -> str:
     return (command.reason or "").strip()[:_LONGEST_REASON]
 
@@ -172,11 +182,9 @@ def _acknowledge(bedside: Bedside, command: Command, time: int) -> Outcome:
     patient = bedside.patient
     if not command.alert_id:
         return Refusal.ALERT_ID_MISSING
-    for alarm in patient.alarms.values():
-        if command.alert_id == f"{patient.patient_id}:{alarm.code}:{alarm.onset}":
-            break
-    else:
-        return _absent(bedside, command.alert_id)
+    alarm = _alarm_of(patient, command.alert_id)
+    if alarm is None:
+        return _absent(patient, command.alert_id)
     if alarm.code == pause.CODE:
         return Refusal.A_PAUSE
     try:
@@ -193,24 +201,19 @@ def _feedback(bedside: Bedside, command: Command, _time: int) -> Outcome:
     if command.actionable is None:
         return Refusal.ACTIONABLE_MISSING
     patient = bedside.patient
-    for alarm in patient.alarms.values():
-        if command.alert_id == f"{patient.patient_id}:{alarm.code}:{alarm.onset}":
-            return _DONE
-    rest, _, text = command.alert_id.rpartition(":")
-    owner, _, code = rest.rpartition(":")
-    if owner != patient.patient_id or not text.isdecimal():
-        return Refusal.UNKNOWN_ALARM
-    onset = int(text)
+    if _alarm_of(patient, command.alert_id) is not None:
+        return _DONE
+    code, onset = _parts(patient, command.alert_id)
     last = patient.ended.get(code, -1)
     # Where an alarm of the code is there, the last that is over is the one before it.
     before = last if code in patient.alarms else patient.ended_before.get(code, -1)
-    is_known = onset == last or onset <= before
+    is_known = code and (onset == last or onset <= before)
     return _DONE if is_known else Refusal.UNKNOWN_ALARM
 
 
 def _pause(bedside: Bedside, command: Command, time: int) -> Outcome:
     longest_ms = bedside.rules.pause_ms
-    length_ms = longest_ms if command.seconds is None else round(command.seconds * 1000)
+    length_ms = longest_ms if command.seconds is None else _ms(command.seconds)
     if not _why(command):
         return Refusal.REASON_MISSING
     if not _SHORTEST_PAUSE_MS <= length_ms <= longest_ms:
@@ -254,7 +257,7 @@ def _set_limits(bedside: Bedside, command: Command, time: int) -> Outcome:
     own = dict(patient.own)
     for change in changes:
         before = own.get(change.code, Own(None, None))
-        delay_ms = None if change.delay_s is None else round(change.delay_s * 1000)
+        delay_ms = None if change.delay_s is None else _ms(change.delay_s)
         own[change.code] = Own(
             before.limit if change.limit is None else change.limit,
             before.delay_ms if delay_ms is None else delay_ms,
@@ -319,15 +322,26 @@ def _propose_limits(bedside: Bedside, command: Command, time: int) -> Outcome:
     return Granted(changes, _wall(bedside, until))
 
 
-def _absent(bedside: Bedside, alert_id: str) -> Refusal:
-    """Was there such an alarm? Only the last of each code is remembered."""
-    patient = bedside.patient
+def _alarm_of(patient: Patient, alert_id: str) -> Alarm | None:
+    for alarm in patient.alarms.values():
+        if alert_id == alarm.alert_id(patient.patient_id):
+            return alarm
+    return None
+
+
+def _parts(patient: Patient, alert_id: str) -> tuple[str, int]:
+    """Code and onset of an alarm's id; no code where it cannot be this patient's."""
     rest, _, onset = alert_id.rpartition(":")
     owner, _, code = rest.rpartition(":")
-    if owner != patient.patient_id or not onset.isdecimal():
-        return Refusal.UNKNOWN_ALARM
+    is_ours = owner == patient.patient_id and len(onset) <= _LONGEST_ONSET
+    return (code, int(onset)) if is_ours and onset.isdecimal() else ("", 0)
+
+
+def _absent(patient: Patient, alert_id: str) -> Refusal:
+    """Was there such an alarm? Only the last of each code is remembered."""
+    code, onset = _parts(patient, alert_id)
     # Episodes of one code follow one another: an earlier onset is over.
-    if int(onset) <= patient.ended.get(code, -1):
+    if code and onset <= patient.ended.get(code, -1):
         return Refusal.ALREADY_OVER
     return Refusal.UNKNOWN_ALARM
 

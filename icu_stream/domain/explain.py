@@ -139,7 +139,7 @@ def alert(
     if reason:
         reason = _in_language(words, phrase, reason)
     return Alert(
-        alert_id=f"{patient.patient_id}:{alarm.code}:{alarm.onset}",
+        alert_id=alarm.alert_id(patient.patient_id),
         transition=alarm.transition,
         event=event,
         patient_id=patient.patient_id,

@@ -43,6 +43,7 @@ def test_acknowledging_one_alarm_leaves_the_others():
         ("p-2:hr.high:1", Refusal.UNKNOWN_ALARM),
         ("nonsense", Refusal.UNKNOWN_ALARM),
         ("p-1:hr.high:x", Refusal.UNKNOWN_ALARM),
+        ("p-1:hr.high:" + "9" * 5000, Refusal.UNKNOWN_ALARM),
         ("", Refusal.ALERT_ID_MISSING),
         (None, Refusal.ALERT_ID_MISSING),
     ],

@@ -153,6 +153,8 @@ def test_rule_28_somebody_may_resume_before():
         ({"seconds": 121}, "seconds is 121: want 1 to 120"),
         ({"seconds": 0.9}, "seconds is 0.9: want 1 to 120"),
         ({"seconds": -5}, "seconds is -5: want 1 to 120"),
+        ({"seconds": 1e308}, "seconds is 1e+308: want 1 to 120"),
+        ({"seconds": -1e308}, "seconds is -1e+308: want 1 to 120"),
         ({"reason": "  "}, "reason is missing: say why"),
         ({"reason": None}, "reason is missing: say why"),
     ],
