@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from icu_stream.contracts import observations, signals
 from icu_stream.errors import ConfigurationError
+from icu_stream.sources.readers import eicu, physionet2012
 
 
 HOUR_MS = 3_600_000
@@ -46,17 +47,7 @@ class Stay(NamedTuple):
 # as the only saturation. Cholesterol has no part in any prior: 8 % of stays have one.
 _PHYSIONET = {
     "Age": "age",
-    "HR": "hr",
-    "RespRate": "rr",
-    "SaO2": "spo2",
-    "Temp": "temp",
-    "SysABP": "abp_sys",
-    "DiasABP": "abp_dia",
-    "MAP": "abp_mean",
-    "NISysABP": "nibp_sys",
-    "NIDiasABP": "nibp_dia",
-    "NIMAP": "nibp_mean",
-    "FiO2": "fio2",
+    **{name: of.signal for name, of in physionet2012.PARAMETERS.items()},
     "GCS": "gcs",
     "MechVent": "ventilated",
     "Urine": "urine_ml_h",
@@ -89,14 +80,7 @@ _SCORABLE = frozenset(
 )
 # Names of the YAIB benchmark's preparation of eICU (ricu's dictionary), units as there.
 _EICU = {
-    "hr": "hr",
-    "resp": "rr",
-    "o2sat": "spo2",
-    "temp": "temp",
-    "sbp": "nibp_sys",
-    "dbp": "nibp_dia",
-    "map": "nibp_mean",
-    "fio2": "fio2",
+    **eicu.COLUMNS,
     "urine": "urine_ml_h",
     "alb": "albumin",
     "alp": "alp",
@@ -172,11 +156,11 @@ def _physionet_stay(name: str, text: str, died: bool) -> Stay | None:
             continue
         value = float(cell)
         time_ms = (int(clock[:2]) * 60 + int(clock[3:])) * 60_000
-        if value == -1:  # unknown, by the challenge's own words
+        if value == physionet2012.UNKNOWN:
             continue
         scorable = scorable or parameter in _SCORABLE
-        if code == "fio2":
-            value *= 100
+        if parameter in physionet2012.PARAMETERS:
+            value *= physionet2012.PARAMETERS[parameter].factor
         elif code == "urine_ml_h":
             value = urine.rate(value, time_ms)
         if _plausible(code, value):

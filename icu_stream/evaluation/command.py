@@ -7,7 +7,6 @@ import threading
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +27,7 @@ from icu_stream.evaluation import (
 )
 from icu_stream.evaluation.logs import Log
 from icu_stream.evaluation.outcomes import Knowledge, Outcomes
-from icu_stream.sources import simulator
+from icu_stream.sources import pace, simulator
 from icu_stream.sources.truth import truth
 
 
@@ -134,17 +133,7 @@ def _log(options: Options) -> tuple[Log, Outcomes | None]:
 
 
 def _moment(option: str, text: str | None) -> int | None:
-    """An ISO moment as epoch ms; without a zone it is UTC."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        msg = f"{option} {text!r}: want a moment like 2026-11-24T08:00Z"
-        raise ConfigurationError(msg) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+    return None if text is None else pace.moment(option, text)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river import base
 
-from icu_stream.domain.risk import Input, Prior, Risk, RiskState
+from icu_stream.domain.risk import Input, Prior, RiskState
 
 
 Vector = NDArray[np.float64]
@@ -194,8 +194,3 @@ def written(prior: Prior, model: OnlineLogistic, stays: int) -> Prior:
         intercept=round(float(model.weights[0]), _DIGITS),
         inputs=inputs,
     )
-
-
-def scorer(prior: Prior, model: OnlineLogistic, stays: int) -> Risk:
-    """What the worker would load after this learning."""
-    return Risk(written(prior, model, stays))

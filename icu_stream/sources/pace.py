@@ -50,14 +50,28 @@ def start(text: str) -> int | None:
     """
     if text in {"now", "original"}:
         return None
+    return moment("start", text, besides="now, original or ")
+
+
+def moment(what: str, text: str, *, besides: str = "") -> int:
+    """Read an ISO moment as epoch ms UTC; without a zone it is UTC.
+
+    Args:
+        what: Whose value it is, for the refusal.
+        text: The moment.
+        besides: What is allowed, too, for the refusal.
+
+    Raises:
+        ConfigurationError: No moment.
+    """
     try:
-        moment = datetime.fromisoformat(text)
+        read = datetime.fromisoformat(text)
     except ValueError:
-        msg = f"start {text!r}: want now, original or a moment like 2026-11-24T08:00Z"
+        msg = f"{what} {text!r}: want {besides}a moment like 2026-11-24T08:00Z"
         raise ConfigurationError(msg) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+    if read.tzinfo is None:
+        read = read.replace(tzinfo=UTC)
+    return round(read.timestamp() * 1000)
 
 
 def headers(live: bool, speed: float) -> Headers:

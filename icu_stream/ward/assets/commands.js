@@ -154,6 +154,7 @@ window.icuCommands = (() => {
     words,
     canRetry,
     retry: (wish) => post(wish),
+    make,
     button,
     onChange: (listen) => listeners.push(listen),
   };

@@ -85,12 +85,7 @@
   const hhmm = (ms) => hhmmss(ms).slice(0, 5);
   const byId = (id) => document.getElementById(id);
 
-  function make(tag, className, ...children) {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    element.append(...children);
-    return element;
-  }
+  const make = ASKS.make;
 
   /* Text nodes and classes are written only where they differ: 200 tiles a second. */
   function write(node, text) {

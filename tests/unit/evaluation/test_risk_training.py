@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from icu_stream.domain.risk import Risk
 from icu_stream.evaluation import (
     candidates,
     designs,
@@ -50,7 +51,7 @@ def test_what_was_learnt_is_what_is_scored():
     table = training.tabulate(cohort, design.empty)
     model = training.train(design, table)
     logits = model.logits(learner.features(design.empty, table.read))
-    risk = learner.scorer(design.empty, model, len(cohort))
+    risk = Risk(learner.written(design.empty, model, len(cohort)))
 
     scored = []
     for stay in cohort:
@@ -226,7 +227,7 @@ def test_a_missing_input_of_news2_scores_nothing():
 def test_the_sepsis_prior_begins_as_news2():
     design = designs.SEPSIS
     table = training.tabulate(stays(), design.empty)
-    risk = learner.scorer(design.empty, training.fresh(design, table), 0)
+    risk = Risk(learner.written(design.empty, training.fresh(design, table), 0))
     at_rest, fast = risk.patient(), risk.patient()
     at_rest.observe("hr", 70, 0)
     fast.observe("hr", 140, 0)
