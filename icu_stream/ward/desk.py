@@ -31,12 +31,12 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from icu_stream import bus, clock
+from icu_stream.access.roles import Person
 from icu_stream.contracts import topics
 from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.vitals import Identifier
 from icu_stream.observability import log
 from icu_stream.settings import Settings
-from icu_stream.ward.signin import MAY, Person
 
 
 # Ours: after 2 s the page offers to try again (UI, acknowledge); an answer that comes
@@ -119,7 +119,7 @@ class Desk:
             wish: What.
             station: From where, for the log.
         """
-        if not person.by or wish.type not in MAY[person.role]:
+        if not person.may(wish.type):
             what = wish.type.replace("_", " ")
             return self._told(
                 person,

@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from icu_stream import clock, profiles
+from icu_stream.access.roles import MAY, Person, Role
 from icu_stream.domain.limits import Rules
 from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
@@ -25,7 +26,7 @@ from icu_stream.ward import callbacks, layout
 from icu_stream.ward.desk import Desk, Fate, Wish
 from icu_stream.ward.feed import Feed
 from icu_stream.ward.frames import Hub, Mailbox
-from icu_stream.ward.signin import CLOSE_CODE, MAY, Gate, Person, Role, Sessions
+from icu_stream.ward.signin import CLOSE_CODE, Gate, Sessions
 from icu_stream.ward.tiles import Ward
 
 

@@ -13,7 +13,6 @@ import os
 import secrets
 
 from collections.abc import Callable
-from enum import StrEnum
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -25,7 +24,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from icu_stream import clock
-from icu_stream.contracts.commands import CommandType
+from icu_stream.access.roles import Person, Role
 from icu_stream.errors import ConfigurationError
 
 
@@ -33,48 +32,6 @@ SESSION_S = 12 * 3600  # one shift
 COOKIE = "icu_ward"
 # The socket is accepted to be closed: before that, a browser would not see the code.
 CLOSE_CODE = 4403
-
-
-class Role(StrEnum):
-    """What a person is on this ward. Source: UI, roles."""
-
-    VIEWER = "viewer"
-    NURSE = "nurse"
-    PHYSICIAN = "physician"
-    CHARGE = "charge"
-    ENGINEER = "engineer"
-
-
-_NURSING = frozenset(
-    {
-        CommandType.ACKNOWLEDGE,
-        CommandType.PAUSE,
-        CommandType.RESUME,
-        CommandType.FEEDBACK,
-    }
-)
-# What each may ask by this page.
-MAY: dict[Role, frozenset[CommandType]] = {
-    Role.VIEWER: frozenset(),
-    Role.NURSE: _NURSING,
-    Role.PHYSICIAN: _NURSING,
-    Role.CHARGE: _NURSING,
-    Role.ENGINEER: frozenset(),
-}
-
-
-class Person(msgspec.Struct, frozen=True):
-    """Whom a session belongs to.
-
-    Attributes:
-        by: Identity, as in every command; empty where nobody in particular looks.
-        role: What that person may do.
-        until_ms: When the session ends, epoch ms.
-    """
-
-    by: str
-    role: Role
-    until_ms: int
 
 
 _PAGE = """<!DOCTYPE html>

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from icu_stream.access.roles import Person, Role
 from icu_stream.contracts.commands import CommandType
 from icu_stream.settings import Settings
 from icu_stream.ward.desk import Desk, Fate, Wish
-from icu_stream.ward.signin import Person, Role
 
 
 NOBODY_LISTENS = "127.0.0.1:9"  # the discard port

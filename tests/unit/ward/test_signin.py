@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from icu_stream.contracts.commands import CommandType
+from icu_stream.access.roles import Role
 from icu_stream.errors import ConfigurationError
-from icu_stream.ward.signin import MAY, SESSION_S, Role, Sessions
+from icu_stream.ward.signin import SESSION_S, Sessions
 
 
 T0 = 1_795_492_540_000
@@ -88,13 +88,3 @@ def test_a_session_is_a_person_with_a_role_and_stays_that_person(path: Path):
 
     assert person is not None
     assert (person.by, person.role) == ("RN Okafor", Role.NURSE)
-
-
-def test_who_looks_or_keeps_the_machines_commands_nothing():
-    assert [role for role in Role if not MAY[role]] == [Role.VIEWER, Role.ENGINEER]
-    assert MAY[Role.NURSE] == {
-        CommandType.ACKNOWLEDGE,
-        CommandType.PAUSE,
-        CommandType.RESUME,
-        CommandType.FEEDBACK,
-    }
