@@ -23,7 +23,7 @@ import contextlib
 
 from collections import Counter
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import aiokafka
 import msgspec
@@ -33,7 +33,12 @@ from aiokafka.errors import KafkaError
 from icu_stream import bus, clock
 from icu_stream.access.roles import Person
 from icu_stream.contracts import topics
-from icu_stream.contracts.commands import Command, CommandResult, CommandType
+from icu_stream.contracts.commands import (
+    Command,
+    CommandResult,
+    CommandType,
+    LimitChange,
+)
 from icu_stream.contracts.vitals import Identifier
 from icu_stream.observability import log
 from icu_stream.settings import Settings
@@ -46,6 +51,23 @@ SENT_S = 4.0
 # Ours: more wishes of one person that wait at once are no person's.
 WAITING_MOST = 32
 _LONGEST_REASON = 200
+# Ours: more than the tables have; what there is, the worker says.
+_MOST_LIMITS = 64
+_MOST_VALUES = 64
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One limit that a person moves; how far it may go, the worker says.
+
+    Attributes:
+        code: Which alarm.
+        limit: In the signal's unit; null leaves it as it is.
+        delay_s: Seconds; null leaves it as it is.
+    """
+
+    code: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]{1,32}\.[a-z0-9_]{1,32}$")]
+    limit: Annotated[float, msgspec.Meta(ge=-1_000, le=1_000)] | None = None
+    delay_s: Annotated[float, msgspec.Meta(ge=0, le=3_600)] | None = None
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,8 +79,18 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         patient: About whom.
         alert: `acknowledge`, `feedback`: which alarm.
         seconds: `pause`: how long.
-        reason: `pause`: why.
+        reason: `pause`, `set_limits`: why.
         actionable: `feedback`: was it worth it?
+        limits: `set_limits`: what changes. `reset_limits`: which codes; none = all.
+        hours: `set_limits`: how long from now; the browser's clock is not asked.
+        proposal: `set_limits`: the `command` of the outcome of `propose_limits`.
+        acvpu: `observe`: A, C, V, P or U.
+        on_oxygen: `observe`: on supplementary oxygen.
+        spo2_scale: `observe`: 1 or 2.
+        values: `observe`: by code of the table of what is charted.
+
+    Raises:
+        ValueError: It lacks what its type needs, or has what its type has not.
     """
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{36}$")]
@@ -68,6 +100,47 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     seconds: Annotated[float, msgspec.Meta(ge=1, le=600)] | None = None
     reason: Annotated[str, msgspec.Meta(max_length=_LONGEST_REASON)] | None = None
     actionable: bool | None = None
+    limits: Annotated[list[Change], msgspec.Meta(max_length=_MOST_LIMITS)] = []
+    # 72 h: docs/alarms.md, rule 29.
+    hours: Annotated[float, msgspec.Meta(gt=0, le=72)] | None = None
+    proposal: Annotated[str, msgspec.Meta(min_length=1, max_length=320)] | None = None
+    acvpu: Literal["A", "C", "V", "P", "U"] | None = None
+    on_oxygen: bool | None = None
+    spo2_scale: Literal[1, 2] | None = None
+    values: Annotated[dict[str, float], msgspec.Meta(max_length=_MOST_VALUES)] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.type not in _FIELDS:
+            return  # nobody may ask for it here
+        needed, optional = _FIELDS[self.type]
+        said = {name for name in _ABOUT if getattr(self, name) not in (None, [], {})}
+        if too_many := said - needed - optional:
+            msg = f"{self.type} has no {', '.join(sorted(too_many))}"
+            raise ValueError(msg)
+        if missing := needed - said:
+            msg = f"{self.type} wants {', '.join(sorted(missing))}"
+            raise ValueError(msg)
+
+
+# What each type of wish must say, and what it may.
+_FIELDS: dict[CommandType, tuple[frozenset[str], frozenset[str]]] = {
+    CommandType.ACKNOWLEDGE: (frozenset({"alert"}), frozenset()),
+    CommandType.PAUSE: (frozenset({"reason"}), frozenset({"seconds"})),
+    CommandType.RESUME: (frozenset(), frozenset()),
+    CommandType.FEEDBACK: (frozenset({"alert", "actionable"}), frozenset()),
+    CommandType.OBSERVE: (
+        frozenset(),
+        frozenset({"acvpu", "on_oxygen", "spo2_scale", "values"}),
+    ),
+    CommandType.SET_LIMITS: (
+        frozenset({"reason"}),
+        frozenset({"limits", "hours", "proposal"}),
+    ),
+    CommandType.RESET_LIMITS: (frozenset(), frozenset({"limits"})),
+    CommandType.PROPOSE_LIMITS: (frozenset(), frozenset()),
+}
+_ABOUT = frozenset().union(*(needed | may for needed, may in _FIELDS.values()))
 
 
 class Fate(StrEnum):
@@ -79,16 +152,22 @@ class Fate(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the person who asked is told.
 
     Attributes:
         fate: What became of it.
         reason: Why not.
+        command: `propose_limits`: the id by which it is accepted.
+        limits: `propose_limits`: what is proposed; `set_limits`: what changed.
+        expires: Until when that holds, or can be accepted; epoch ms.
     """
 
     fate: Fate
     reason: str = ""
+    command: str = ""
+    limits: list[LimitChange] = []
+    expires: int | None = None
 
 
 class Desk:
@@ -147,17 +226,7 @@ class Desk:
     async def _send(self, person: Person, wish: Wish) -> Outcome:
         # Under the person's name: nobody can take the answer of another's command.
         command_id = f"{person.by}/{wish.id}"
-        command = Command(
-            command_id=command_id,
-            type=wish.type,
-            patient_id=wish.patient,
-            by=person.by,
-            time=clock.now_ms(),
-            alert_id=wish.alert,
-            seconds=wish.seconds,
-            reason=wish.reason,
-            actionable=wish.actionable,
-        )
+        command = _command(person, wish, command_id, clock.now_ms())
         answer: asyncio.Future[CommandResult] = (
             asyncio.get_running_loop().create_future()
         )
@@ -177,7 +246,13 @@ class Desk:
             if others:
                 self._waiting[command_id] = others
         if result.accepted:
-            return Outcome(Fate.DONE)
+            is_proposal = wish.type is CommandType.PROPOSE_LIMITS
+            return Outcome(
+                Fate.DONE,
+                command=command_id if is_proposal else "",
+                limits=result.limits,
+                expires=result.expires,
+            )
         return Outcome(Fate.REFUSED, result.reason or "no reason was given")
 
     async def _put(self, command: Command) -> None:
@@ -222,3 +297,25 @@ class Desk:
             reason=outcome.reason,
         )
         return outcome
+
+
+def _command(person: Person, wish: Wish, command_id: str, now_ms: int) -> Command:
+    hours_ms = None if wish.hours is None else round(wish.hours * topics.HOUR_MS)
+    return Command(
+        command_id=command_id,
+        type=wish.type,
+        patient_id=wish.patient,
+        by=person.by,
+        time=now_ms,
+        alert_id=wish.alert,
+        seconds=wish.seconds,
+        reason=wish.reason,
+        actionable=wish.actionable,
+        limits=[LimitChange(c.code, c.limit, c.delay_s) for c in wish.limits],
+        expires=None if hours_ms is None else now_ms + hours_ms,
+        proposal=wish.proposal,
+        acvpu=wish.acvpu,
+        on_oxygen=wish.on_oxygen,
+        spo2_scale=wish.spo2_scale,
+        values=wish.values,
+    )

@@ -19,6 +19,10 @@ window.icuCommands = (() => {
     pause: "Pause alarms",
     resume: "Resume alarms",
     feedback: "Feedback",
+    observe: "Chart",
+    propose_limits: "Propose limits",
+    set_limits: "Set limits",
+    reset_limits: "Take limits back",
   };
 
   let me = { by: "", role: "", may: [] };
@@ -53,16 +57,19 @@ window.icuCommands = (() => {
   const keyOf = (type, about) => `${type} ${about}`;
   const of = (type, about) => wishes.get(keyOf(type, about));
 
-  /* Ask. `about` is the alarm or the patient; `where` is for the eye. */
+  /* Ask. `about` is the alarm or the patient; `where` is for the eye; `fields` as the
+   * server's Wish (icu_stream/ward/desk.py), `patient` always among them. It promises the
+   * wish when it is settled, with the server's answer in it (a proposal's `command`, `limits`,
+   * `expires`); null where nothing was asked: not allowed, or being asked already. */
   function ask(type, about, where, fields) {
     const key = keyOf(type, about);
     const known = wishes.get(key);
-    if (!may(type) || (known && known.state === "sending")) return;
+    if (!may(type) || (known && known.state === "sending")) return Promise.resolve(null);
     // 128 random bits in a UUID's form: randomUUID wants TLS, which a ward may end elsewhere.
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     const hex = [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
     const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-    post({ key, type, where, body: { id, type, ...fields }, tries: 0 });
+    return post({ key, type, where, body: { id, type, ...fields }, tries: 0, answer: {} });
   }
 
   async function post(wish) {
@@ -81,18 +88,21 @@ window.icuCommands = (() => {
         signal: AbortSignal.timeout(GIVEN_UP_MS),
       });
       const isTold = (answer.headers.get("Content-Type") || "").includes("json");
-      if (isTold) ({ fate, reason } = await answer.json());
-      else [fate, reason] = ["refused", answer.status === 401 ? "sign in again" : await answer.text()];
+      if (isTold) {
+        wish.answer = await answer.json();
+        ({ fate, reason = "" } = wish.answer);
+      } else [fate, reason] = ["refused", answer.status === 401 ? "sign in again" : await answer.text()];
     } catch {
       reason = "no connection";
     }
     clearTimeout(late);
-    if (isOld()) return;
+    if (isOld()) return wish;
     settle(wish, fate, reason);
     if (fate === "done")
       setTimeout(() => {
         if (wishes.get(wish.key) === wish) forget(wish);
       }, DONE_MS);
+    return wish;
   }
 
   function settle(wish, state, reason) {

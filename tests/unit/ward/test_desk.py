@@ -1,13 +1,16 @@
 """Commands on their way out: who may, and what is said when Kafka is not there."""
 
+import re
+
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from icu_stream.access.roles import Person, Role
-from icu_stream.contracts.commands import CommandType
+from icu_stream.contracts.commands import CommandType, LimitChange
 from icu_stream.settings import Settings
-from icu_stream.ward.desk import Desk, Fate, Wish
+from icu_stream.ward.desk import Desk, Fate, Wish, _command
 
 
 NOBODY_LISTENS = "127.0.0.1:9"  # the discard port
@@ -58,3 +61,50 @@ async def test_without_kafka_a_command_is_not_sent_and_the_person_is_told(
 
     assert outcome.fate is Fate.UNSENT
     assert outcome.reason == "Kafka does not answer"
+
+
+def read(**fields: object) -> Wish:
+    """What a browser posts, as the server reads it."""
+    body = msgspec.json.encode({"id": ID, "patient": "p-1"} | fields)
+    return msgspec.json.decode(body, type=Wish)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"type": "acknowledge"}, "acknowledge wants alert"),
+        ({"type": "feedback", "alert": "a"}, "feedback wants actionable"),
+        ({"type": "pause", "seconds": 60}, "pause wants reason"),
+        ({"type": "pause", "reason": "x", "seconds": 601}, "<= 600"),
+        ({"type": "resume", "reason": "x"}, "resume has no reason"),
+        ({"type": "observe", "acvpu": "X"}, "Invalid enum value 'X'"),
+        ({"type": "observe", "spo2_scale": 3}, "Invalid enum value 3"),
+        ({"type": "observe", "values": {"ph": "7.4"}}, "Expected `float`"),
+        ({"type": "observe", "by": "somebody else"}, "unknown field `by`"),
+        ({"type": "set_limits"}, "set_limits wants reason"),
+        ({"type": "set_limits", "reason": "x", "hours": 72.1}, "<= 72"),
+        ({"type": "set_limits", "reason": "x", "expires": 1}, "unknown field"),
+        ({"type": "reset_limits", "limits": [{"code": "hr"}]}, "matching regex"),
+        ({"type": "propose_limits", "hours": 1}, "propose_limits has no hours"),
+    ],
+)
+def test_what_a_wish_cannot_mean_is_refused_as_it_is_read(
+    fields: dict[str, object], why: str
+):
+    with pytest.raises(msgspec.ValidationError, match=re.escape(why)):
+        read(**fields)
+
+
+def test_how_long_a_limit_holds_is_counted_by_the_servers_clock():
+    asked = read(
+        type="set_limits",
+        reason="chronic hypoxia",
+        hours=1.5,
+        limits=[{"code": "spo2.low", "limit": 86}],
+    )
+
+    command = _command(Person("Dr Weiss", Role.PHYSICIAN, 0), asked, "c", 1_000)
+
+    assert command.expires == 1_000 + 5_400_000
+    assert command.limits == [LimitChange("spo2.low", limit=86)]
+    assert (command.by, command.reason) == ("Dr Weiss", "chronic hypoxia")
