@@ -2,8 +2,15 @@
  *
  * Dash owns the places #bar-live, #theme, #units, #attn and #ward; this file owns what is
  * inside them. It draws from `rows` and nothing else, so a place that Dash makes anew is
- * filled anew. Frames are described in icu_stream/ward/frames.py. One bed is shown by
- * one_bed.js, and commands.js sends what a person asks.
+ * filled anew. Frames are described in icu_stream/ward/frames.py.
+ *
+ * Dash loads these files in the order of their names; this one comes last and begins:
+ *   alarm.js     what is said of an alarm
+ *   commands.js  what a person asks, and what became of it
+ *   link.js      the socket
+ *   one_bed.js   one bed beside the ward
+ *   tile.js      one bed in the ward
+ *   ward.js      all of them: bar, units, list, tiles, keys
  *
  * Four rules keep a number on the screen honest:
  *   1. The server decides what is fresh; a value that is not there is drawn as ---.
@@ -16,42 +23,22 @@
 (() => {
   // ---------------------------------------------------------------- constants
 
-  const PLACES = ["hr", "spo2", "bp", "rr", "temp"]; // order of a row's "v"
-  const LABELS = ["HR", "SpO₂", "BP", "RR", "Temp"];
-  const BP = 2;
-  const DECIMALS = [0, 0, 0, 0, 1];
-  const NOTHING = "---";
-  const MARKS = ["", "!", "!!", "!!!"]; // by priority
-  const LEVELS = ["", "low", "medium", "high"];
-  const HIGH = 3;
-
   const FEED_MS = 10000; // no vitals for so long: the monitors, or Kafka, are silent
-  const RETRY_MS = [500, 1000, 2000, 5000];
-  const CONNECT_MS = 5000; // a connection without a frame by then is given up
-  const SIGN_IN = 4403; // close code: no session
-
   const MAX_BEDS = { l: 16, m: 48, s: 110 }; // beds up to which a density serves
   const UNITS_FROM = 49; // beds from which the units are offered one by one
   const MAX_ROWS = 8; // of the list; the style says fewer on small screens
 
-  // Lines: colour, and the least span drawn (UI: auto-scaled noise misleads).
-  const LINES = {
-    hr: ["--hr", 20],
-    spo2: ["--spo2", 10],
-    rr: ["--rr", 10],
-    abp_mean: ["--bp", 20],
-  };
-  const POINTS = 120;
   const NIGHT_FROM = 22;
   const NIGHT_TO = 6;
 
   const ASKS = window.icuCommands;
   const BED = window.icuBed;
-  const CHIP = 12; // px: padding and border of NEWS2 beside its text
-  const ICON = 26; // px: the crossed bell, with its gap
-  // NEWS2's bands as classes; the colours are outlines, for a score is no alarm.
-  const BANDS = { low: "b0", "low-medium": "b1", medium: "b2", high: "b3" };
-  const NEWS = { worsened: "worse", escalated: "escalated", reminded: "reminder" };
+  const LINK = window.icuLink;
+  const TILE = window.icuTile;
+  const { make } = ASKS;
+  const { MARKS, LEVELS, HIGH, NEWS, hhmm, hhmmss, alarmsOf, hintsOf } = window.icuAlarm;
+  const { isOpen, fate, looks } = window.icuAlarm;
+  const { write, dress, place } = TILE;
 
   // ---------------------------------------------------------------- state
 
@@ -61,7 +48,6 @@
   let newest = 0; // arrival of the newest vitals
   let serverTime = 0; // of the last frame
   let lost = true; // no values may be shown
-  let signedOut = false;
   let everHeard = false;
   let wasComplete = false; // every open alarm was known when the list was drawn
   const inAddress = (name) => new URLSearchParams(location.hash.slice(1)).get(name) || "";
@@ -70,107 +56,25 @@
   let focused = ""; // id of the tile that the keys are at
   let mounted = null; // the #ward that the tiles are in
   let density = "l";
-  let fits = null; // measures of the mounted tiles
   const announced = new Set(); // high alarms that were read out
 
   // ---------------------------------------------------------------- small things
 
   const collator = new Intl.Collator("en", { numeric: true });
-  const clock = new Intl.DateTimeFormat("en-GB", {
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-  });
-  const hhmmss = (ms) => clock.format(ms);
-  const hhmm = (ms) => hhmmss(ms).slice(0, 5);
   const byId = (id) => document.getElementById(id);
 
-  const make = ASKS.make;
-
-  /* Text nodes and classes are written only where they differ: 200 tiles a second. */
-  function write(node, text) {
-    if (node.data !== text) node.data = text;
-  }
-  function dress(element, className) {
-    if (element.className !== className) element.className = className;
-  }
-
-  const place = (row) => row.d[0];
   const inOrder = (a, b) =>
     collator.compare(place(a), place(b)) || collator.compare(a.d[1], b.d[1]);
-  const alarmsOf = (row) => row.al || [];
-  const hintsOf = (row) => row.h || [];
-  const isOpen = (alarm) => alarm.s !== "ack";
-  const isWorse = (alarm) => Boolean(alarm.e && alarm.e[0] === "worsened");
   const shownRows = () =>
     [...rows.values()].filter((row) => !unit || row.d[2] === unit).sort(inOrder);
 
-  // ---------------------------------------------------------------- the link
-
-  const watchdog = new Worker(assetUrl("watchdog.js"));
-  const waiting = new Map();
-  let socket = null;
-  let attempts = 0;
-  let number = -1; // of the last frame
-  let boot = null;
-
-  function assetUrl(name) {
-    return new URL(name, document.currentScript.src).href;
-  }
-
-  function wake(name, ms, then) {
-    waiting.set(name, then);
-    watchdog.postMessage({ wake: name, ms });
-  }
-
-  watchdog.onmessage = ({ data }) => {
-    if (data === "lost") lose();
-    else if (waiting.has(data.woke)) {
-      const then = waiting.get(data.woke);
-      waiting.delete(data.woke);
-      then();
-    }
-  };
-
-  function connect() {
-    const scheme = location.protocol === "https:" ? "wss://" : "ws://";
-    const mine = new WebSocket(scheme + location.host + "/live");
-    socket = mine;
-    number = -1;
-    mine.onmessage = (event) => hear(JSON.parse(event.data));
-    mine.onclose = (event) => {
-      signedOut = event.code === SIGN_IN;
-      reconnect();
-    };
-    wake("connected", CONNECT_MS, () => {
-      if (socket === mine && number < 0) reconnect();
-    });
-  }
-
-  /* Leave the socket, which may take minutes to notice that it is dead, and try anew. */
-  function reconnect() {
-    if (socket) {
-      socket.onmessage = socket.onclose = null;
-      socket.close();
-      socket = null;
-    }
-    const ms = RETRY_MS[Math.min(attempts, RETRY_MS.length - 1)];
-    attempts += 1;
-    wake("retry", ms, connect);
-  }
+  // ---------------------------------------------------------------- frames
 
   function hear(frame) {
-    const isSnapshot = frame.k === "snap";
-    if (!isSnapshot && (frame.q !== number + 1 || frame.boot !== boot)) {
-      reconnect(); // a frame is missing: only a snapshot says what was in it
-      return;
-    }
-    attempts = 0;
     if (!everHeard || lost) ASKS.learn();
     everHeard = true;
-    signedOut = false;
-    watchdog.postMessage("heard");
-    ({ q: number, boot, t: serverTime, w: newest } = frame);
+    const isSnapshot = frame.k === "snap";
+    ({ t: serverTime, w: newest } = frame);
     if (frame.st) status = frame.st;
     if (isSnapshot) rows.clear();
     for (const id of frame.x || []) rows.delete(id);
@@ -180,7 +84,6 @@
     lost = false;
     if (isSnapshot || wasLost || frame.x || !mounted) drawAll();
     else draw(frame.b || []);
-    document.documentElement.dataset.frame = number;
   }
 
   function take({ p, ...change }) {
@@ -188,7 +91,7 @@
     rows.set(change.i, Object.assign(row, change));
     if (p !== undefined && row.g) {
       row.g.y.push(p);
-      if (row.g.y.length > POINTS) row.g.y.shift();
+      if (row.g.y.length > TILE.POINTS) row.g.y.shift();
       row.g.drawn = false;
     }
   }
@@ -196,23 +99,26 @@
   function lose() {
     lost = true;
     drawAll();
-    reconnect();
   }
 
   // ---------------------------------------------------------------- what is drawn
 
   function drawAll() {
     mount();
-    for (const id of tiles.keys()) drawTile(rows.get(id));
+    drawTiles();
     drawAround();
     drawBed();
+  }
+
+  function drawTiles() {
+    for (const [id, tile] of tiles) TILE.draw(tile, rows.get(id));
   }
 
   function draw(changes) {
     const isNew = changes.some((change) => change.d);
     if (isNew) return drawAll();
     for (const change of changes)
-      if (tiles.has(change.i)) drawTile(rows.get(change.i), change);
+      if (tiles.has(change.i)) TILE.draw(tiles.get(change.i), rows.get(change.i), change);
     const isAlarm = changes.some((change) => change.al || change.h || "n" in change);
     drawAround(isAlarm);
     countDown();
@@ -223,7 +129,7 @@
   function countDown() {
     for (const [id, tile] of tiles) {
       const row = rows.get(id);
-      if (row.z && row.z.u !== null) drawHead(tile, row);
+      if (row.z && row.z.u !== null) TILE.drawHead(tile, row);
     }
   }
 
@@ -246,7 +152,7 @@
   // ---------------------------------------------------------------- bar
 
   function message() {
-    if (lost && signedOut)
+    if (lost && LINK.isSignedOut())
       return ["alert", "SIGNED OUT — values hidden. Sign in again. Use bedside monitors."];
     if (lost && everHeard)
       return ["alert", "CONNECTION LOST — values hidden. Use bedside monitors."];
@@ -418,6 +324,12 @@
     }
   }
 
+  /* The keys are at this tile now. */
+  function hold(id) {
+    focused = id;
+    rove();
+  }
+
   const isTaken = (id) => "id" in tiles.get(id).box.dataset; // no empty bed
 
   function move(step) {
@@ -556,25 +468,6 @@
     return item;
   }
 
-  /* What became of an alarm since it began. */
-  function fate(alarm) {
-    const at = alarm.at ? ` ${hhmm(alarm.at)}` : "";
-    const parts = [];
-    if (alarm.s === "latched") parts.push(`ended${at}, not acknowledged`);
-    else parts.push(`since ${hhmm(alarm.o)}`);
-    if (alarm.e) parts.push(`${isWorse(alarm) ? "▲ " : ""}${NEWS[alarm.e[0]]} ${hhmm(alarm.e[1])}`);
-    if (alarm.s === "ack")
-      parts.push(`✓ acknowledged${at}${alarm.by ? ` by ${alarm.by[1]}` : ""}`);
-    if (alarm.x) parts.push(`not confirmed since ${hhmm(alarm.x)}`);
-    return parts.join(" · ");
-  }
-
-  function looks(alarm) {
-    const kind = alarm.k === "technical" ? " technical" : "";
-    const worse = isWorse(alarm) ? " worse" : "";
-    return `${LEVELS[alarm.p]} ${alarm.s}${kind}${alarm.x ? " doubtful" : ""}${worse}`;
-  }
-
   function freeze(box) {
     const title = box.querySelector("h2");
     if (title && serverTime) title.textContent = `Last known ${hhmmss(serverTime)}`;
@@ -620,10 +513,10 @@
     ward.dataset.density = density;
     const hadFocus = ward.contains(document.activeElement);
     tiles.clear();
-    for (const row of list) tiles.set(row.i, makeTile(row));
+    TILE.begin(density);
+    for (const row of list) tiles.set(row.i, TILE.make(row));
     if (list.length) ward.replaceChildren(...[...tiles.values()].map((t) => t.box));
     else ward.replaceChildren(...placeholder());
-    fits = null;
     rove();
     if (hadFocus && tiles.has(focused)) tiles.get(focused).box.focus();
     if (open && !rows.has(open) && !lost) closeBed();
@@ -640,332 +533,6 @@
     if (everHeard && status.r && !lost)
       return [make("p", "nobody", unit ? `No beds in ${unit}.` : "No beds assigned.")];
     return Array.from({ length: 16 }, () => make("div", "tile skeleton"));
-  }
-
-  function makeTile(row) {
-    const text = () => document.createTextNode("");
-    const tile = {
-      bed: make("b", "", place(row)),
-      who: text(),
-      paused: text(),
-      news: text(),
-      strip: text(),
-      numbers: [],
-    };
-    const head = make("div", "hd", tile.bed);
-    if (row.d[1] !== place(row)) head.append(make("span", "who", tile.who));
-    tile.bell = bell();
-    tile.bell.style.display = "none";
-    tile.chip = make("span", "news", tile.news);
-    head.append(tile.bell, make("span", "paused", tile.paused), tile.chip);
-    tile.alarm = make("div", "al", tile.strip);
-    const large = make("div", "large");
-    const others = make("div", "others");
-    PLACES.forEach((name, i) => {
-      const label = document.createTextNode(LABELS[i]);
-      const value = text();
-      const small = text();
-      const box = make(
-        "div",
-        `n ${name}`,
-        make("i", "", label),
-        make("span", "", value),
-        make("small", "", small),
-      );
-      tile.numbers.push({ box, label, value, small, name });
-      (i < BP ? large : others).append(box);
-    });
-    tile.canvas = make("canvas", "line");
-    tile.canvas.setAttribute("aria-hidden", "true");
-    tile.box = make("div", "tile", head, tile.alarm, large, others, tile.canvas);
-    tile.box.setAttribute("role", row.e ? "group" : "button");
-    if (!row.e) {
-      tile.box.dataset.id = row.i;
-      tile.box.onclick = () => openBed(row.i);
-      tile.box.onfocus = () => {
-        focused = row.i;
-        rove();
-      };
-    }
-    tile.box.dataset.bed = place(row);
-    tile.box.title = [...new Set([place(row), row.d[1]])].filter(Boolean).join(", ");
-    return tile;
-  }
-
-  /* Draw what a change concerns; without a change, all of it. */
-  function drawTile(row, change = row) {
-    const tile = tiles.get(row.i);
-    if (row.e) return drawEmpty(tile, row);
-    if (!row.v) return; // not whole yet
-    const alarms = lost ? [] : alarmsOf(row);
-    const first = alarms[0];
-    const isOf = (...fields) => fields.some((field) => field in change);
-    if (isOf("al", "h")) {
-      const [hint] = lost || first ? [] : hintsOf(row);
-      dress(tile.box, first ? `tile ${looks(first)}` : hint ? "tile hint" : "tile");
-      if (first) write(tile.strip, fitting(stripTexts(first, alarms.length - 1)));
-      else write(tile.strip, hint ? fitting(hintTexts(hint)) : "");
-    }
-    if (isOf("v", "u", "al"))
-      PLACES.forEach((_, i) => drawNumber(tile.numbers[i], i, row, first));
-    if (isOf("n", "d", "z")) drawHead(tile, row);
-    if (isOf("g", "p")) drawLine(tile, row);
-    if (isOf("v", "al", "h", "z")) describe(tile, row, first);
-  }
-
-  function drawEmpty(tile, row) {
-    dress(tile.box, "tile empty");
-    write(tile.strip, "Empty");
-    tile.box.setAttribute("aria-label", `Bed ${place(row)}, empty`);
-  }
-
-  function drawNumber(number, i, row, first) {
-    const texts = numberTexts(row, i);
-    const stale = texts.isKnown ? "" : " stale";
-    dress(number.box, `n ${number.name}${stale}${first && first.g === i ? " inal" : ""}`);
-    write(number.value, texts.value);
-    write(number.small, texts.doubt + (texts.mean && density === "l" ? ` ${texts.mean}` : ""));
-    write(number.label, texts.label);
-  }
-
-  /* What is written of one number: nothing that is not fresh. */
-  function numberTexts(row, i) {
-    const value = lost || !row.v ? null : row.v[i];
-    const isKnown = value !== null;
-    const doubt = isKnown && row.u.includes(i) ? "?" : "";
-    if (!isKnown) return { isKnown, value: NOTHING, doubt, mean: "", label: LABELS[i] };
-    if (i !== BP)
-      return { isKnown, value: value.toFixed(DECIMALS[i]), doubt, mean: "", label: LABELS[i] };
-    const mean = value[2] === null ? "" : `(${value[2]})`;
-    const hasBoth = value[0] !== null && value[1] !== null;
-    return {
-      isKnown,
-      value: hasBoth ? `${value[0]}/${value[1]}` : mean,
-      doubt,
-      mean: hasBoth ? mean : "",
-      label: value[3] === null ? "BP" : `NIBP ${hhmm(value[3])}`,
-    };
-  }
-
-  /* Beside the bed: pause, patient, NEWS2. The first choice that fits; the bed is always
-   * there, and so is a pause. */
-  function drawHead(tile, row) {
-    const [news, n] = newsTexts(row);
-    const who = row.d[1] === place(row) ? "" : row.d[1];
-    const [long, middle, short] = pauseTexts(row);
-    const choices = [
-      [long, who, news],
-      [long, who, n],
-      [middle, who, n],
-      [middle, "", news],
-      [middle, "", n],
-      [short, "", n],
-      [short, "", ""],
-      ["", "", ""],
-    ];
-    const { width, bold, plain } = measures().head;
-    const isPaused = Boolean(row.z && !lost);
-    const begin = bold(place(row)) + (isPaused ? ICON : 0);
-    const widthOf = (texts) =>
-      texts.reduce((w, text) => w + plain(text), begin + (texts[2] ? CHIP : 0));
-    const best = choices.find((texts) => widthOf(texts) <= width) || choices.at(-1);
-    [tile.paused, tile.who, tile.news].forEach((node, i) => write(node, best[i]));
-    const shown = isPaused ? "" : "none";
-    if (tile.bell.style.display !== shown) tile.bell.style.display = shown;
-    dress(tile.chip, best[2] ? `news ${BANDS[row.n[3]] || "b0"}` : "news");
-  }
-
-  /* A pause: who, and how long it still lasts. Beside the bell, from long to short. */
-  function pauseTexts(row) {
-    if (!row.z || lost) return ["", "", ""];
-    const left = timeLeft(row.z);
-    const who = row.z.by ? ` ${row.z.by[0]}` : "";
-    return [`paused ${left}${who}`.trim(), `${left}${who}`.trim(), left];
-  }
-
-  function timeLeft(pause) {
-    if (pause.u === null) return "";
-    const left = Math.max(0, Math.ceil((pause.u - serverTime) / 1000));
-    return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
-  }
-
-  /* The sign for alarms that are paused: a bell, crossed. */
-  function bell() {
-    const uri = "http://www.w3.org/2000/svg";
-    const svg = document.createElementNS(uri, "svg");
-    svg.setAttribute("class", "bell");
-    svg.setAttribute("viewBox", "0 0 24 24");
-    svg.setAttribute("aria-hidden", "true");
-    const draw = [
-      ["M12 3a6 6 0 0 0-6 6v5l-2 3h16l-2-3V9a6 6 0 0 0-6-6zm-2 16a2 2 0 0 0 4 0z", "shape"],
-      ["M3 3L21 21M21 3L3 21", "cross"],
-    ];
-    for (const [d, className] of draw) {
-      const path = document.createElementNS(uri, "path");
-      path.setAttribute("d", d);
-      path.setAttribute("class", className);
-      svg.append(path);
-    }
-    return svg;
-  }
-
-  /* NEWS2 of fewer than seven inputs is "at least". */
-  function newsTexts(row) {
-    if (!row.n || lost || density === "xs") return ["", ""];
-    const [total, complete] = row.n;
-    const text = `${complete < 7 ? "≥" : ""}${total}`;
-    return [`${density === "l" ? "NEWS2" : "NEWS"} ${text}`, `N${text}`];
-  }
-
-  /* The text of a strip, from the longest to the shortest that still says it. */
-  function stripTexts(alarm, more) {
-    const [long, middle, short] = alarm.m;
-    const plain = alarm.s === "latched" ? `(${MARKS[alarm.p]})` : MARKS[alarm.p];
-    const mark = isWorse(alarm) ? `${plain}▲` : plain;
-    const word = alarm.w ? `${alarm.w} ` : "";
-    const who = alarm.by ? alarm.by[0] : "";
-    const at = alarm.at ? ` ${hhmm(alarm.at)}` : "";
-    const tails = {
-      on: ["", "", ""],
-      ack: [`  ✓ ${who}`, ` ✓${who}`, "✓"],
-      latched: [`, ended${at}`, " ended", ""],
-    }[alarm.s];
-    const doubts = alarm.x ? [", not confirmed", " not conf.", "?"] : ["", "", ""];
-    const others = more ? [`  +${more}`, ` +${more}`, ""] : ["", "", ""];
-    const wish = ASKS.of("acknowledge", alarm.i);
-    const state = wish && alarm.s !== "ack" ? wish.state : "";
-    const asked = { sending: ["  sending …", " …", "…"], done: ["", "", ""] }[state] ||
-      (state ? ["  not confirmed", " not conf.", "?"] : ["", "", ""]);
-    const tail = (i) => asked[i] + tails[i] + doubts[i] + others[i];
-    return [
-      `${mark} ${word}${long}${tail(0)}`,
-      `${mark} ${word}${long}${tail(1)}`,
-      `${mark} ${word}${middle}${tail(1)}`,
-      `${mark}${word}${middle}${tail(1)}`,
-      `${mark} ${short}${tail(1)}`,
-      `${mark} ${short}${tail(2)}`,
-      `${mark}${short}${tail(2)}`,
-      `${plain}${short}`,
-    ];
-  }
-
-  function hintTexts(hint) {
-    const [long, middle, short] = hint.m;
-    return [`◇ ${hint.w}: ${long}`, `◇ ${hint.w}: ${middle}`, `◇ ${middle}`, `◇ ${short}`, "◇"];
-  }
-
-  function fitting(texts) {
-    const { strip } = measures();
-    return texts.find((text) => strip.text(text) <= strip.width) || texts.at(-1);
-  }
-
-  /* Widths of the places in a tile, all tiles being equal, and of texts in their fonts. */
-  function measures() {
-    if (fits) return fits;
-    const [{ box, canvas }] = tiles.values();
-    const strip = box.querySelector(".al");
-    const head = box.querySelector(".hd");
-    const plain = ruler(getComputedStyle(head));
-    const gap = parseFloat(getComputedStyle(head).columnGap);
-    fits = {
-      strip: { width: room(strip), text: ruler(getComputedStyle(strip)) },
-      head: {
-        width: room(head),
-        bold: ruler(getComputedStyle(head.querySelector("b"))),
-        plain: (text) => (text ? plain(text) + gap : 0),
-      },
-      line: [canvas.clientWidth, canvas.clientHeight],
-    };
-    return fits;
-  }
-
-  function room(element) {
-    const style = getComputedStyle(element);
-    const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
-    return element.clientWidth - padding - 1;
-  }
-
-  const pen = document.createElement("canvas").getContext("2d");
-  const widths = new Map();
-
-  /* Measures texts in one font, as if bold; what was measured is kept. */
-  function ruler({ fontWeight, fontSize, fontFamily }) {
-    const font = `${Math.max(700, fontWeight)} ${fontSize} ${fontFamily}`;
-    return (text) => {
-      const key = font + text;
-      if (!widths.has(key)) {
-        if (widths.size > 5000) widths.clear();
-        pen.font = font;
-        widths.set(key, pen.measureText(text).width);
-      }
-      return widths.get(key);
-    };
-  }
-
-  function describe(tile, row, first) {
-    const label = lost
-      ? `Bed ${place(row)}, no connection`
-      : [
-          `Bed ${place(row)}`,
-          first ? `${LEVELS[first.p]} priority: ${first.f}, ${fate(first)}` : "no alarm",
-          ...hintsOf(row).map((hint) => `hint: ${hint.f}`),
-          ...(row.z ? [row.z.f] : []),
-          ...tile.numbers.map((n) => `${n.label.data} ${n.value.data === NOTHING ? "no value" : n.value.data}`),
-        ].join(", ");
-    if (tile.box.getAttribute("aria-label") !== label)
-      tile.box.setAttribute("aria-label", label);
-  }
-
-  // ---------------------------------------------------------------- lines
-
-  function drawLine(tile, row) {
-    const line = row.g;
-    const [width, height] = measures().line;
-    const theme = document.documentElement.dataset.theme;
-    const key = lost || !line ? "" : `${theme} ${width} ${height} ${line.c} ${line.l}`;
-    if (line && line.drawn && tile.drawn === key) return;
-    tile.drawn = key;
-    if (line) line.drawn = true;
-    const scale = devicePixelRatio || 1;
-    const canvas = tile.canvas;
-    canvas.width = width * scale; // also clears it
-    canvas.height = height * scale;
-    if (!key || height < 8) return;
-    const [variable, leastSpan] = LINES[line.c];
-    const style = getComputedStyle(document.documentElement);
-    const pen = tile.canvas.getContext("2d");
-    pen.scale(scale, scale);
-    const known = line.y.filter((y) => y !== null);
-    if (!known.length) return;
-    const all = line.l === null ? known : [...known, line.l];
-    const low = Math.min(...all);
-    const high = Math.max(...all);
-    const spare = Math.max(0, leastSpan - (high - low)) / 2;
-    const span = high - low + 2 * spare;
-    const toY = (y) => height - 2 - ((y - low + spare) / span) * (height - 4);
-    const toX = (i) => ((i + POINTS - line.y.length + 0.5) / POINTS) * width;
-    if (line.l !== null) {
-      pen.strokeStyle = style.getPropertyValue("--muted");
-      pen.setLineDash([4, 4]);
-      pen.beginPath();
-      pen.moveTo(0, toY(line.l));
-      pen.lineTo(width, toY(line.l));
-      pen.stroke();
-      pen.setLineDash([]);
-    }
-    pen.strokeStyle = style.getPropertyValue(variable);
-    pen.lineWidth = 1.5;
-    pen.lineJoin = "round";
-    pen.beginPath();
-    let isDown = false; // a gap in the data is a gap in the line
-    line.y.forEach((y, i) => {
-      if (y !== null) {
-        if (!isDown) pen.moveTo(toX(i) - 1, toY(y)); // a point alone is seen, too
-        pen.lineTo(toX(i), toY(y));
-      }
-      isDown = y !== null;
-    });
-    pen.stroke();
   }
 
   // ---------------------------------------------------------------- flashing, themes
@@ -994,7 +561,7 @@
 
   function checkHour() {
     applyTheme();
-    wake("hour", 30000, checkHour);
+    LINK.wake("hour", 30000, checkHour);
   }
 
   function drawTheme() {
@@ -1018,32 +585,20 @@
   // ---------------------------------------------------------------- begin
 
   window.icuWard = {
+    ...window.icuAlarm,
+    ...TILE,
     make,
-    write,
-    dress,
     count,
-    hhmm,
-    hhmmss,
-    fate,
-    looks,
-    isOpen,
-    place,
-    alarmsOf,
-    hintsOf,
-    numberTexts,
-    timeLeft,
-    bell,
+    openBed,
     closeBed,
+    hold,
     askAcknowledge,
     isLost: () => lost,
-    MARKS,
-    LEVELS,
-    PLACES,
-    BANDS,
+    time: () => serverTime,
   };
   document.addEventListener("keydown", onKey);
   ASKS.onChange(() => {
-    for (const id of tiles.keys()) drawTile(rows.get(id));
+    drawTiles();
     drawBed();
   });
 
@@ -1064,5 +619,5 @@
   });
 
   checkHour();
-  connect();
+  LINK.begin({ frame: hear, lost: lose });
 })();

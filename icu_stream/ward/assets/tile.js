@@ -1,0 +1,353 @@
+/* A tile: one bed's alarm, numbers and line, drawn where they differ from what is there.
+ *
+ * All tiles are of one size, so that the places in them are measured once (`measures`), and a
+ * text that does not fit is replaced by a shorter one, never cut.
+ */
+"use strict";
+
+window.icuTile = (() => {
+  const PLACES = ["hr", "spo2", "bp", "rr", "temp"]; // order of a row's "v"
+  const LABELS = ["HR", "SpO₂", "BP", "RR", "Temp"];
+  const BP = 2;
+  const DECIMALS = [0, 0, 0, 0, 1];
+  const NOTHING = "---";
+  // Lines: colour, and the least span drawn (UI: auto-scaled noise misleads).
+  const LINES = {
+    hr: ["--hr", 20],
+    spo2: ["--spo2", 10],
+    rr: ["--rr", 10],
+    abp_mean: ["--bp", 20],
+  };
+  const POINTS = 120;
+  const CHIP = 12; // px: padding and border of NEWS2 beside its text
+  const ICON = 26; // px: the crossed bell, with its gap
+  // NEWS2's bands as classes; the colours are outlines, for a score is no alarm.
+  const BANDS = { low: "b0", "low-medium": "b1", medium: "b2", high: "b3" };
+
+  const { make } = window.icuCommands;
+  const { LEVELS, alarmsOf, hintsOf, fate, looks, stripTexts, hintTexts, hhmm } = window.icuAlarm;
+  const W = () => window.icuWard;
+
+  let density = "l";
+  let sample = null; // a tile that stands for all: they are of one size
+  let fits = null; // its measures
+
+  /* Text nodes and classes are written only where they differ: 200 tiles a second. */
+  function write(node, text) {
+    if (node.data !== text) node.data = text;
+  }
+  function dress(element, className) {
+    if (element.className !== className) element.className = className;
+  }
+
+  const place = (row) => row.d[0];
+
+  /* Other tiles are made from now on, of another size. */
+  function begin(newDensity) {
+    density = newDensity;
+    sample = fits = null;
+  }
+
+  function makeTile(row) {
+    const text = () => document.createTextNode("");
+    const tile = {
+      bed: make("b", "", place(row)),
+      who: text(),
+      paused: text(),
+      news: text(),
+      strip: text(),
+      numbers: [],
+    };
+    const head = make("div", "hd", tile.bed);
+    if (row.d[1] !== place(row)) head.append(make("span", "who", tile.who));
+    tile.bell = bell();
+    tile.bell.style.display = "none";
+    tile.chip = make("span", "news", tile.news);
+    head.append(tile.bell, make("span", "paused", tile.paused), tile.chip);
+    tile.alarm = make("div", "al", tile.strip);
+    const large = make("div", "large");
+    const others = make("div", "others");
+    PLACES.forEach((name, i) => {
+      const label = document.createTextNode(LABELS[i]);
+      const value = text();
+      const small = text();
+      const box = make(
+        "div",
+        `n ${name}`,
+        make("i", "", label),
+        make("span", "", value),
+        make("small", "", small),
+      );
+      tile.numbers.push({ box, label, value, small, name });
+      (i < BP ? large : others).append(box);
+    });
+    tile.canvas = make("canvas", "line");
+    tile.canvas.setAttribute("aria-hidden", "true");
+    tile.box = make("div", "tile", head, tile.alarm, large, others, tile.canvas);
+    tile.box.setAttribute("role", row.e ? "group" : "button");
+    if (!row.e) {
+      tile.box.dataset.id = row.i;
+      tile.box.onclick = () => W().openBed(row.i);
+      tile.box.onfocus = () => W().hold(row.i);
+    }
+    tile.box.dataset.bed = place(row);
+    tile.box.title = [...new Set([place(row), row.d[1]])].filter(Boolean).join(", ");
+    sample ||= tile;
+    return tile;
+  }
+
+  /* Draw what a change concerns; without a change, all of it. */
+  function drawTile(tile, row, change = row) {
+    const lost = W().isLost();
+    if (row.e) return drawEmpty(tile, row);
+    if (!row.v) return; // not whole yet
+    const alarms = lost ? [] : alarmsOf(row);
+    const first = alarms[0];
+    const isOf = (...fields) => fields.some((field) => field in change);
+    if (isOf("al", "h")) {
+      const [hint] = lost || first ? [] : hintsOf(row);
+      dress(tile.box, first ? `tile ${looks(first)}` : hint ? "tile hint" : "tile");
+      if (first) write(tile.strip, fitting(stripTexts(first, alarms.length - 1)));
+      else write(tile.strip, hint ? fitting(hintTexts(hint)) : "");
+    }
+    if (isOf("v", "u", "al"))
+      PLACES.forEach((_, i) => drawNumber(tile.numbers[i], i, row, first));
+    if (isOf("n", "d", "z")) drawHead(tile, row);
+    if (isOf("g", "p")) drawLine(tile, row);
+    if (isOf("v", "al", "h", "z")) describe(tile, row, first);
+  }
+
+  function drawEmpty(tile, row) {
+    dress(tile.box, "tile empty");
+    write(tile.strip, "Empty");
+    tile.box.setAttribute("aria-label", `Bed ${place(row)}, empty`);
+  }
+
+  function drawNumber(number, i, row, first) {
+    const texts = numberTexts(row, i);
+    const stale = texts.isKnown ? "" : " stale";
+    dress(number.box, `n ${number.name}${stale}${first && first.g === i ? " inal" : ""}`);
+    write(number.value, texts.value);
+    write(number.small, texts.doubt + (texts.mean && density === "l" ? ` ${texts.mean}` : ""));
+    write(number.label, texts.label);
+  }
+
+  /* What is written of one number: nothing that is not fresh. */
+  function numberTexts(row, i) {
+    const value = W().isLost() || !row.v ? null : row.v[i];
+    const isKnown = value !== null;
+    const doubt = isKnown && row.u.includes(i) ? "?" : "";
+    if (!isKnown) return { isKnown, value: NOTHING, doubt, mean: "", label: LABELS[i] };
+    if (i !== BP)
+      return { isKnown, value: value.toFixed(DECIMALS[i]), doubt, mean: "", label: LABELS[i] };
+    const mean = value[2] === null ? "" : `(${value[2]})`;
+    const hasBoth = value[0] !== null && value[1] !== null;
+    return {
+      isKnown,
+      value: hasBoth ? `${value[0]}/${value[1]}` : mean,
+      doubt,
+      mean: hasBoth ? mean : "",
+      label: value[3] === null ? "BP" : `NIBP ${hhmm(value[3])}`,
+    };
+  }
+
+  /* Beside the bed: pause, patient, NEWS2. The first choice that fits; the bed is always
+   * there, and so is a pause. */
+  function drawHead(tile, row) {
+    const [news, n] = newsTexts(row);
+    const who = row.d[1] === place(row) ? "" : row.d[1];
+    const [long, middle, short] = pauseTexts(row);
+    const choices = [
+      [long, who, news],
+      [long, who, n],
+      [middle, who, n],
+      [middle, "", news],
+      [middle, "", n],
+      [short, "", n],
+      [short, "", ""],
+      ["", "", ""],
+    ];
+    const { width, bold, plain } = measures().head;
+    const isPaused = Boolean(row.z && !W().isLost());
+    const start = bold(place(row)) + (isPaused ? ICON : 0);
+    const widthOf = (texts) =>
+      texts.reduce((w, text) => w + plain(text), start + (texts[2] ? CHIP : 0));
+    const best = choices.find((texts) => widthOf(texts) <= width) || choices.at(-1);
+    [tile.paused, tile.who, tile.news].forEach((node, i) => write(node, best[i]));
+    const shown = isPaused ? "" : "none";
+    if (tile.bell.style.display !== shown) tile.bell.style.display = shown;
+    dress(tile.chip, best[2] ? `news ${BANDS[row.n[3]] || "b0"}` : "news");
+  }
+
+  /* A pause: who, and how long it still lasts. Beside the bell, from long to short. */
+  function pauseTexts(row) {
+    if (!row.z || W().isLost()) return ["", "", ""];
+    const left = timeLeft(row.z);
+    const who = row.z.by ? ` ${row.z.by[0]}` : "";
+    return [`paused ${left}${who}`.trim(), `${left}${who}`.trim(), left];
+  }
+
+  function timeLeft(pause) {
+    if (pause.u === null) return "";
+    const left = Math.max(0, Math.ceil((pause.u - W().time()) / 1000));
+    return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+  }
+
+  /* The sign for alarms that are paused: a bell, crossed. */
+  function bell() {
+    const uri = "http://www.w3.org/2000/svg";
+    const svg = document.createElementNS(uri, "svg");
+    svg.setAttribute("class", "bell");
+    svg.setAttribute("viewBox", "0 0 24 24");
+    svg.setAttribute("aria-hidden", "true");
+    const draw = [
+      ["M12 3a6 6 0 0 0-6 6v5l-2 3h16l-2-3V9a6 6 0 0 0-6-6zm-2 16a2 2 0 0 0 4 0z", "shape"],
+      ["M3 3L21 21M21 3L3 21", "cross"],
+    ];
+    for (const [d, className] of draw) {
+      const path = document.createElementNS(uri, "path");
+      path.setAttribute("d", d);
+      path.setAttribute("class", className);
+      svg.append(path);
+    }
+    return svg;
+  }
+
+  /* NEWS2 of fewer than seven inputs is "at least". */
+  function newsTexts(row) {
+    if (!row.n || W().isLost() || density === "xs") return ["", ""];
+    const [total, complete] = row.n;
+    const text = `${complete < 7 ? "≥" : ""}${total}`;
+    return [`${density === "l" ? "NEWS2" : "NEWS"} ${text}`, `N${text}`];
+  }
+
+  function fitting(texts) {
+    const { strip } = measures();
+    return texts.find((text) => strip.text(text) <= strip.width) || texts.at(-1);
+  }
+
+  /* Widths of the places in a tile, all tiles being equal, and of texts in their fonts. */
+  function measures() {
+    if (fits) return fits;
+    const { box, canvas } = sample;
+    const strip = box.querySelector(".al");
+    const head = box.querySelector(".hd");
+    const plain = ruler(getComputedStyle(head));
+    const gap = parseFloat(getComputedStyle(head).columnGap);
+    fits = {
+      strip: { width: room(strip), text: ruler(getComputedStyle(strip)) },
+      head: {
+        width: room(head),
+        bold: ruler(getComputedStyle(head.querySelector("b"))),
+        plain: (text) => (text ? plain(text) + gap : 0),
+      },
+      line: [canvas.clientWidth, canvas.clientHeight],
+    };
+    return fits;
+  }
+
+  function room(element) {
+    const style = getComputedStyle(element);
+    const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+    return element.clientWidth - padding - 1;
+  }
+
+  const pen = document.createElement("canvas").getContext("2d");
+  const widths = new Map();
+
+  /* Measures texts in one font, as if bold; what was measured is kept. */
+  function ruler({ fontWeight, fontSize, fontFamily }) {
+    const font = `${Math.max(700, fontWeight)} ${fontSize} ${fontFamily}`;
+    return (text) => {
+      const key = font + text;
+      if (!widths.has(key)) {
+        if (widths.size > 5000) widths.clear();
+        pen.font = font;
+        widths.set(key, pen.measureText(text).width);
+      }
+      return widths.get(key);
+    };
+  }
+
+  function describe(tile, row, first) {
+    const label = W().isLost()
+      ? `Bed ${place(row)}, no connection`
+      : [
+          `Bed ${place(row)}`,
+          first ? `${LEVELS[first.p]} priority: ${first.f}, ${fate(first)}` : "no alarm",
+          ...hintsOf(row).map((hint) => `hint: ${hint.f}`),
+          ...(row.z ? [row.z.f] : []),
+          ...tile.numbers.map((n) => `${n.label.data} ${n.value.data === NOTHING ? "no value" : n.value.data}`),
+        ].join(", ");
+    if (tile.box.getAttribute("aria-label") !== label)
+      tile.box.setAttribute("aria-label", label);
+  }
+
+  // ---------------------------------------------------------------- lines
+
+  function drawLine(tile, row) {
+    const line = row.g;
+    const [width, height] = measures().line;
+    const theme = document.documentElement.dataset.theme;
+    const key = W().isLost() || !line ? "" : `${theme} ${width} ${height} ${line.c} ${line.l}`;
+    if (line && line.drawn && tile.drawn === key) return;
+    tile.drawn = key;
+    if (line) line.drawn = true;
+    const scale = devicePixelRatio || 1;
+    const canvas = tile.canvas;
+    canvas.width = width * scale; // also clears it
+    canvas.height = height * scale;
+    if (!key || height < 8) return;
+    const [variable, leastSpan] = LINES[line.c];
+    const style = getComputedStyle(document.documentElement);
+    const pen = tile.canvas.getContext("2d");
+    pen.scale(scale, scale);
+    const known = line.y.filter((y) => y !== null);
+    if (!known.length) return;
+    const all = line.l === null ? known : [...known, line.l];
+    const low = Math.min(...all);
+    const high = Math.max(...all);
+    const spare = Math.max(0, leastSpan - (high - low)) / 2;
+    const span = high - low + 2 * spare;
+    const toY = (y) => height - 2 - ((y - low + spare) / span) * (height - 4);
+    const toX = (i) => ((i + POINTS - line.y.length + 0.5) / POINTS) * width;
+    if (line.l !== null) {
+      pen.strokeStyle = style.getPropertyValue("--muted");
+      pen.setLineDash([4, 4]);
+      pen.beginPath();
+      pen.moveTo(0, toY(line.l));
+      pen.lineTo(width, toY(line.l));
+      pen.stroke();
+      pen.setLineDash([]);
+    }
+    pen.strokeStyle = style.getPropertyValue(variable);
+    pen.lineWidth = 1.5;
+    pen.lineJoin = "round";
+    pen.beginPath();
+    let isDown = false; // a gap in the data is a gap in the line
+    line.y.forEach((y, i) => {
+      if (y !== null) {
+        if (!isDown) pen.moveTo(toX(i) - 1, toY(y)); // a point alone is seen, too
+        pen.lineTo(toX(i), toY(y));
+      }
+      isDown = y !== null;
+    });
+    pen.stroke();
+  }
+
+  return {
+    PLACES,
+    BANDS,
+    POINTS,
+    write,
+    dress,
+    place,
+    begin,
+    make: makeTile,
+    draw: drawTile,
+    drawHead,
+    numberTexts,
+    timeLeft,
+    bell,
+  };
+})();
