@@ -5,6 +5,7 @@ Each setting is read from `ICU_<NAME>`, from an `.env` file in the working direc
 """
 
 import os
+import zoneinfo
 
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,13 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from icu_stream.errors import ConfigurationError
+
+
+def _zone(name: str) -> str:
+    if name and name not in zoneinfo.available_timezones():
+        msg = f"no time zone {name!r}: want an IANA name, as Europe/Berlin"
+        raise ValueError(msg)
+    return name
 
 
 class Settings(BaseSettings):
@@ -148,6 +156,19 @@ class Settings(BaseSettings):
         Literal["viewer", "nurse", "physician", "charge", "engineer"],
         Field(description="what that person may do; see docs/ward.md"),
     ] = "viewer"
+    ward_pressure: Annotated[
+        Literal["mmHg", "kPa"],
+        Field(description="unit of pressures on the ward view; messages are in mmHg"),
+    ] = "mmHg"
+    ward_temperature: Annotated[
+        Literal["C", "F"],
+        Field(description="unit of temperatures on the ward view; messages are in °C"),
+    ] = "C"
+    ward_time_zone: Annotated[
+        str,
+        pydantic.AfterValidator(_zone),
+        Field(description="of the ward view, as Europe/Berlin; empty: each machine's"),
+    ] = ""
 
     @pydantic.model_validator(mode="after")
     def _belong_together(self) -> "Settings":

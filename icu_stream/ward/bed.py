@@ -31,16 +31,6 @@ TRENDS = ("hr", "spo2", "rr", "abp_mean", "nibp_mean", "temp")
 SCORE_MS = 180_000
 # An alarm that is older than the last hundred of its bed is in the log, not here (ours).
 _EPISODES = 100
-# Names of NEWS2's inputs, in the rows of the official chart: respiration first.
-_INPUTS = {
-    "rr": "Respiration",
-    "spo2": "SpO₂",
-    "on_oxygen": "Air or oxygen",
-    "sys": "Systolic pressure",
-    "pulse": "Pulse",
-    "acvpu": "Consciousness",
-    "temp": "Temperature",
-}
 _SIGNS = {Condition.LOW: "<", Condition.HIGH: ">", Condition.ZERO: "="}
 
 
@@ -307,7 +297,7 @@ def _episode(episode: Episode) -> Row:
         "k": alert.kind.value,
         "w": wording.word(alert.kind),
         "s": alert.state.value,
-        "f": told.text if episode.ended_ms is None else alert.text,
+        "f": wording.sentence(told if episode.ended_ms is None else alert),
         "o": alert.onset,
         "g": told.signal,
         "end": episode.ended_ms,
@@ -338,12 +328,12 @@ def _episode(episode: Episode) -> Row:
 
 
 def _input(name: str, scored: ScoreInput | None, since_s: float) -> Row:
-    row: Row = {"name": _INPUTS[name], "points": None}
+    row: Row = {"c": name, "name": wording.say(f"news2.{name}"), "points": None}
     if scored is None:
         return row
     value = scored.value
     if isinstance(value, bool):
-        value = "oxygen" if value else "air"
+        value = wording.say("news2.oxygen" if value else "news2.air")
     return row | {
         "value": value,
         "points": scored.points,

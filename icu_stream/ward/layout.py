@@ -7,6 +7,11 @@ and `#said`: components that React manages fall behind at a hundred beds and sho
 from typing import Any
 
 from dash import dcc, html
+from dash.development.base_component import Component
+
+from icu_stream.access.roles import Person
+from icu_stream.ward import pages
+from icu_stream.ward.pages import Place
 
 
 FOOTER = "Secondary notification only. Use the bedside monitor."
@@ -24,6 +29,7 @@ INDEX = """<!DOCTYPE html>
         {%app_entry%}
         <footer id="note"><span>FOOTER</span> <span id="me"></span></footer>
         <div hidden>
+            <script src="/words.js"></script>
             {%config%}
             {%scripts%}
             {%renderer%}
@@ -52,7 +58,18 @@ def page() -> html.Div:
                 **_aria(live="assertive"),
             ),
             html.Main(id="page"),
+            html.Div(
+                [
+                    html.Span(id="problem-text"),
+                    " The ward goes on. ",
+                    html.Button("Retry", id="retry"),
+                ],
+                id="problem",
+                role="alert",
+                hidden=True,
+            ),
             html.Div(id="said", role="status", hidden=True),
+            html.Nav(id="nav", **_aria(label="Pages")),
         ],
         id="shell",
     )
@@ -74,6 +91,33 @@ def ward() -> html.Div:
             html.Div(id="bed", role="dialog", hidden=True, **_aria(label="Bed")),
         ],
         id="wardpage",
+    )
+
+
+def links(who: Person, here: Place | None) -> list[Component]:
+    """The way to every page that a person may see; the current one is marked."""
+    return [
+        dcc.Link(
+            place.title,
+            href=place.path,
+            className="here" if place is here else "",
+            # Dash gives a link no attribute for it: said in the class and in the title.
+            title=f"{place.title}: this page" if place is here else place.title,
+        )
+        for place in pages.PLACES
+        if who.sees(place.page)
+    ]
+
+
+def refused(place: Place, who: Person) -> html.Div:
+    """A page that this person may not see."""
+    return html.Div(
+        [
+            html.H1("Not for this role"),
+            html.P(f"{place.title} is not for a {who.role}."),
+            dcc.Link("Back to the ward", href="/"),
+        ],
+        id="missing",
     )
 
 

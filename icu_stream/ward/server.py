@@ -22,7 +22,7 @@ from icu_stream.domain.limits import Rules
 from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
-from icu_stream.ward import callbacks, layout
+from icu_stream.ward import callbacks, layout, wording
 from icu_stream.ward.desk import Desk, Fate, Wish
 from icu_stream.ward.feed import Feed
 from icu_stream.ward.frames import Hub, Mailbox
@@ -144,6 +144,7 @@ def create_app(
     app.backend.websocket_capability = False
     # Before Dash's own, one of which takes every other address.
     api.add_api_route("/who", who, methods=["GET"])
+    api.add_api_route("/words.js", words, methods=["GET"])
     api.add_api_route("/beds", beds(ward, rules), methods=["GET"])
     api.add_api_route("/commands", commands(desk), methods=["POST"])
     app.init_app(api)
@@ -159,6 +160,11 @@ def create_app(
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return Gate(api, sessions, policy)
+
+
+async def words() -> Response:
+    """The words and units of this ward, before all other scripts of a page."""
+    return Response(wording.ours().script(), 200, _NO_STORE, "text/javascript")
 
 
 async def who(request: Request) -> Response:

@@ -102,3 +102,61 @@ def test_every_alarm_has_a_name_on_a_tile(
     shown = wording.texts(alert(code, **fields))
 
     assert (shown.long, shown.short) == (long, short)
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "limit", "long", "short"),
+    [
+        ("abp_mean.low", 58, 60, "MAP 7.7 < 8 kPa", "MAP7.7"),
+        ("temp.high", 39.4, 39, "Temp 102.9 > 102.2", "T102.9"),
+        ("hr.high", 131, 120, "HR 131 > 120", "HR131"),
+    ],
+)
+def test_a_tile_speaks_in_the_units_of_its_ward(
+    code: str, value: float, limit: float, long: str, short: str
+):
+    words = wording.Words(pressure="kPa", temperature="F")
+
+    shown = words.texts(alert(code, value=value, limit=limit))
+
+    assert (shown.long, shown.short) == (long.removesuffix(" kPa"), short)
+
+
+def test_a_converted_value_never_reads_as_its_limit():
+    words = wording.Words("de", pressure="kPa")
+
+    # 59.9 mmHg is 7.986 kPa, and the limit of 60 mmHg is 7.999.
+    shown = words.texts(alert("abp_mean.low", value=59.9, limit=60))
+
+    assert shown.long == "MAD 7,99 < 8"
+
+
+def test_the_sentence_of_the_worker_is_kept_and_the_wards_unit_is_added():
+    words = wording.Words(pressure="kPa")
+    text = "ABP mean 58 mmHg, below 60 for 4 s"
+
+    pressure = words.sentence(alert("abp_mean.low", value=58, limit=60, text=text))
+    rate = words.sentence(alert("hr.high", value=131, limit=120, text="HR 131 /min"))
+
+    assert pressure == f"{text} · 7.7 < 8 kPa"
+    assert rate == "HR 131 /min"
+
+
+@pytest.mark.parametrize(
+    ("code", "fields", "texts"),
+    [
+        ("hr.high", {"value": 131, "limit": 120}, ("HF 131 > 120", "HF131")),
+        ("temp.high", {"value": 39.4, "limit": 39}, ("Temp 39,4 > 39", "T39,4")),
+        ("hr.asystole", {}, ("ASYSTOLIE", "ASYST")),
+        ("spo2.no_data", {}, ("SpO₂ keine Daten", "O₂ —")),
+        ("bed.no_data", {}, ("keine Daten vom Bett", "KEINE")),
+        ("hr.lead_off", {}, ("HF Elektrode ab", "ELEKTR")),
+        ("abp_sys.extreme_low", {}, ("Sys sehr tief", "Sys se")),
+    ],
+)
+def test_a_german_ward_reads_german(
+    code: str, fields: dict[str, object], texts: tuple[str, str]
+):
+    shown = wording.Words("de").texts(alert(code, **fields))
+
+    assert (shown.long, shown.short) == texts
