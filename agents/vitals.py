@@ -128,6 +128,7 @@ def _apply_command(
             time=record.timestamp,
             type=command.type,
             by=command.by,
+            station=command.station,
         )
         part.say([refusal])
         return

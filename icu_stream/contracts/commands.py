@@ -62,6 +62,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         spo2_scale: `observe`: 1 or 2; 2 only when prescribed.
         values: `observe`: charted by hand or from the laboratory.
         actionable: `feedback`: was the alarm worth it?
+        station: From where it was asked: the name of the screen, else its address.
     """
 
     command_id: Identifier
@@ -83,6 +84,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     spo2_scale: Annotated[int, msgspec.Meta(ge=1, le=2)] | None = None
     values: dict[str, float] = {}
     actionable: bool | None = None
+    station: str | None = None
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -101,6 +103,7 @@ class CommandResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         limits: `set_limits`: what changed; `propose_limits`: what would.
         expires: `set_limits`, `pause`: until when; `propose_limits`: until when it can
             be accepted; epoch ms UTC.
+        station: From where it was asked.
     """
 
     command_id: str
@@ -114,3 +117,4 @@ class CommandResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     actionable: bool | None = None
     limits: list[LimitChange] = []
     expires: int | None = None
+    station: str | None = None

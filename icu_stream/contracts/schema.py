@@ -16,6 +16,7 @@ from icu_stream.contracts import dead_letters, envelope
 from icu_stream.contracts.commands import Command
 from icu_stream.contracts.topics import (
     ALERTS,
+    AUDIT,
     COMMANDS,
     DEAD_LETTERS,
     HOUR_MS,
@@ -269,6 +270,8 @@ def _asyncapi() -> Json:
     """What the worker reads (`receive`) and writes (`send`), AsyncAPI 3.0."""
     operations = {}
     for topic in TOPICS:
+        if topic is AUDIT:
+            continue  # written by the processes that people talk to, not by the worker
         reads = topic in {VITALS, COMMANDS}
         operations[f"{'read' if reads else 'write'}-{topic.name}"] = {
             "action": "receive" if reads else "send",

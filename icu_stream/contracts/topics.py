@@ -7,6 +7,7 @@ of partitions, so a patient has the same partition number in all three.
 from typing import NamedTuple
 
 from icu_stream.contracts.alerts import Alert
+from icu_stream.contracts.audit import AuditEntry
 from icu_stream.contracts.commands import Command, CommandResult
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import Scores
@@ -55,6 +56,15 @@ COMMAND_RESULTS = Topic(
 HEARTBEATS = Topic(
     "heartbeats", Heartbeat, "worker", False, HOUR_MS, "Workers that live."
 )
+AUDIT = Topic(
+    # Ours: a year. How long a trail must be kept is the hospital's rule, and the log's.
+    "audit",
+    AuditEntry,
+    "by",
+    False,
+    365 * DAY_MS,
+    "Who signed in, was refused, signed out and commanded.",
+)
 DEAD_LETTERS = Topic(
     "dead-letters",
     None,
@@ -71,6 +81,7 @@ TOPICS: tuple[Topic, ...] = (
     SCORES,
     COMMAND_RESULTS,
     HEARTBEATS,
+    AUDIT,
     DEAD_LETTERS,
 )
 

@@ -122,6 +122,7 @@ def _result(bedside: Bedside, command: Command, answer: Answer) -> CommandResult
         actionable=command.actionable,
         limits=answer.limits or [],
         expires=answer.expires,
+        station=command.station,
     )
 
 

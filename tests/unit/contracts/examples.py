@@ -1,6 +1,7 @@
 """One message of each struct with every field filled, and one with as few as may be."""
 
 from icu_stream.contracts.alerts import Alert, Event, Explanation, Kind, Priority, State
+from icu_stream.contracts.audit import AuditEntry, Deed
 from icu_stream.contracts.commands import (
     Command,
     CommandResult,
@@ -85,6 +86,7 @@ FULL = (
         spo2_scale=2,
         values={"gcs": 15.0},
         actionable=False,
+        station="ICU1 desk",
     ),
     CommandResult(
         command_id="c-1",
@@ -98,6 +100,7 @@ FULL = (
         actionable=False,
         limits=[LIMIT],
         expires=TIME + 1,
+        station="ICU1 desk",
     ),
     Alert(
         alert_id=f"p-0007:spo2.low:{TIME}",
@@ -140,6 +143,20 @@ FULL = (
     TREND,
     SCORE_INPUT,
     ANOMALY,
+    AuditEntry(
+        time=TIME,
+        deed=Deed.COMMAND,
+        by="nurse.k",
+        role="nurse",
+        station="ICU1 desk",
+        how="password",
+        reason="suctioning",
+        command_id="nurse.k/c-1",
+        type=CommandType.PAUSE,
+        patient_id="p-0007",
+        alert_id=f"p-0007:spo2.low:{TIME}",
+        outcome="done",
+    ),
     Heartbeat(
         worker="host-a:4711",
         partition=3,
