@@ -1,6 +1,7 @@
-"""One Chromium and one ward of 16 beds for all tests of the page.
+"""One Chromium, and two wards of 16 beds for all tests of the page.
 
-A test takes beds of its own from the shared ward, or a ward of its own.
+Of the one (`chain`) everything is real but the monitors; for the other (`shared`) a test
+says itself what the worker stated. A test takes beds of its own, or a ward of its own.
 """
 
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ import pytest_asyncio
 
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.browser.chain import Chain, linked
 from tests.browser.hospital import Hospital, WardView, showing
 from tests.browser.screen import ARGUMENTS, open_page
 from tests.kafka import Kafka
@@ -29,6 +31,13 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 async def shared(kafka: Kafka) -> AsyncIterator[tuple[Hospital, WardView]]:
     """A ward of 16 beds that all speak."""
     async with showing(kafka.settings(), 16) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chain(kafka: Kafka) -> AsyncIterator[Chain]:
+    """Monitors, the real worker and the real ward: tests.browser.chain says how to use it."""
+    async with linked(kafka.settings()) as running:
         yield running
 
 
