@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from icu_stream.access.roles import Person
 from icu_stream.ward import pages
 from icu_stream.ward.pages import Place
+from icu_stream.ward.wording import say
 
 
 FOOTER = "Secondary notification only. Use the bedside monitor."
@@ -61,15 +62,14 @@ def page() -> html.Div:
             html.Div(
                 [
                     html.Span(id="problem-text"),
-                    " The ward goes on. ",
-                    html.Button("Retry", id="retry"),
+                    html.Button(say("page.retry"), id="retry"),
                 ],
                 id="problem",
                 role="alert",
                 hidden=True,
             ),
             html.Div(id="said", role="status", hidden=True),
-            html.Nav(id="nav", **_aria(label="Pages")),
+            html.Nav(id="nav", **_aria(label=say("nav.pages"))),
         ],
         id="shell",
     )
@@ -79,16 +79,20 @@ def ward() -> html.Div:
     """The ward itself: units, what needs attention, tiles."""
     return html.Div(
         [
-            html.H1("Ward", className="unseen"),
+            html.H1(say("ward.title"), className="unseen"),
             html.Aside(
                 [
-                    html.Div(id="units", role="group", **_aria(label="Units")),
+                    html.Div(
+                        id="units", role="group", **_aria(label=say("ward.units"))
+                    ),
                     html.Div(id="attn"),
                 ],
                 id="side",
             ),
-            html.Div(id="ward", role="group", **_aria(label="Beds")),
-            html.Div(id="bed", role="dialog", hidden=True, **_aria(label="Bed")),
+            html.Div(id="ward", role="group", **_aria(label=say("ward.beds"))),
+            html.Div(
+                id="bed", role="dialog", hidden=True, **_aria(label=say("ward.bed"))
+            ),
         ],
         id="wardpage",
     )
@@ -97,13 +101,9 @@ def ward() -> html.Div:
 def links(who: Person, here: Place | None) -> list[Component]:
     """The way to every page that a person may see; the current one is marked."""
     return [
-        dcc.Link(
-            place.title,
-            href=place.path,
-            className="here" if place is here else "",
-            # Dash gives a link no attribute for it: said in the class and in the title.
-            title=f"{place.title}: this page" if place is here else place.title,
-        )
+        html.A(place.title, href=place.path, **_aria(current="page"))
+        if place is here
+        else dcc.Link(place.title, href=place.path)
         for place in pages.PLACES
         if who.sees(place.page)
     ]
@@ -113,9 +113,15 @@ def refused(place: Place, who: Person) -> html.Div:
     """A page that this person may not see."""
     return html.Div(
         [
-            html.H1("Not for this role"),
-            html.P(f"{place.title} is not for a {who.role}."),
-            dcc.Link("Back to the ward", href="/"),
+            html.H1(say("page.refused")),
+            html.P(
+                say(
+                    "page.refused_to",
+                    page=place.title,
+                    role=say(f"role.{who.role}"),
+                )
+            ),
+            dcc.Link(say("page.home"), href="/"),
         ],
         id="missing",
     )
@@ -125,9 +131,9 @@ def missing(path: str) -> html.Div:
     """An address that leads nowhere."""
     return html.Div(
         [
-            html.H1("No such page"),
-            html.P(f"There is nothing at {path}."),
-            dcc.Link("Back to the ward", href="/"),
+            html.H1(say("page.missing")),
+            html.P(say("page.missing_at", path=path)),
+            dcc.Link(say("page.home"), href="/"),
         ],
         id="missing",
     )

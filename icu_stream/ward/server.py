@@ -17,7 +17,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from icu_stream import clock, profiles
-from icu_stream.access.roles import MAY, Person, Role
+from icu_stream.access.roles import MAY, Page, Person, Role
 from icu_stream.domain.limits import Rules
 from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
@@ -26,6 +26,7 @@ from icu_stream.ward import callbacks, layout, wording
 from icu_stream.ward.desk import Desk, Fate, Wish
 from icu_stream.ward.feed import Feed
 from icu_stream.ward.frames import Hub, Mailbox
+from icu_stream.ward.pages import Show, guard
 from icu_stream.ward.signin import CLOSE_CODE, Gate, Sessions
 from icu_stream.ward.tiles import Ward
 
@@ -139,6 +140,7 @@ def create_app(
         serve_locally=True,
         add_log_handler=False,
         suppress_callback_exceptions=True,  # `#page` is filled by a callback
+        on_error=guard.failed,
     )
     # Otherwise every browser opens a second socket, for callbacks that we do not have.
     app.backend.websocket_capability = False
@@ -149,7 +151,8 @@ def create_app(
     api.add_api_route("/commands", commands(desk), methods=["POST"])
     app.init_app(api)
     app.layout = layout.page
-    callbacks.register(app)
+    shows: dict[Page, Show] = {}
+    callbacks.register(app, shows)
     api.add_api_websocket_route("/live", live(hub))
     hashes = " ".join(app.csp_hashes())
     policy = (
@@ -159,7 +162,7 @@ def create_app(
         "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return Gate(api, sessions, policy)
+    return Gate(guard.Guard(api), sessions, policy)
 
 
 async def words() -> Response:
