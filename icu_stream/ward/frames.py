@@ -37,6 +37,7 @@ row        meaning
 ``n``      NEWS2: total, inputs present (of 7), rise since it last changed, band; or null
 ``z``      The pause of the alarms, or null: ``u`` until when (epoch ms, null: not known),
            ``by`` initials and identity or null, ``why``, ``f`` the whole sentence
+``off``    1: no worker watches this patient, nobody raises the alarms
 ``g``      The line: ``c`` signal, ``l`` limit or null, ``y`` points (one each 5 s)
 ``p``      Its next point
 =========  =========================================================================
@@ -55,6 +56,7 @@ alarm      meaning
 ``x``      Not confirmed since, epoch ms, or null
 ``l``      Limit, or null
 ``e``      What told it anew (``worsened``, ``escalated``, ``reminded``) and when; or null
+``q``      1: it makes no sound now: paused, or a stronger one stands for it
 =========  =========================================================================
 """
 

@@ -94,6 +94,8 @@ _PLACES = {"hr": 0, "pulse": 0, "spo2": 1, "rr": 3, "temp": 4} | dict.fromkeys(
 _STATES = {State.ACTIVE: "on", State.ACKNOWLEDGED: "ack", State.LATCHED: "latched"}
 # What tells an alarm anew, though its state may be as before: docs/alarms.md, rules 18, 26.
 _ANEW = frozenset({Event.WORSENED, Event.ESCALATED, Event.REMINDED})
+# What tells an alarm, aloud or not: docs/alarms.md, rule 12.
+_TOLD = _ANEW | {Event.RAISED}
 # How far heart rate and saturation may go while "nothing happened": docs/alarms.md, 22 b.
 _CALM = {"hr": 10.0, "spo2": 3.0}
 _EMPTY = "∅"  # starts the row id of an empty bed; a patient's id is ASCII
@@ -135,6 +137,8 @@ class OpenAlarm(msgspec.Struct):
         by: Who brought it into its state; a later statement does not repeat it.
         confirmed_ms: Arrival of the last message about it.
         anew: What told it anew, and when; None when nothing did since it began.
+        aloud: Did it annunciate when it was last told? True when only statements of it
+            were seen: a silence must be known.
     """
 
     alert: Alert
@@ -142,6 +146,7 @@ class OpenAlarm(msgspec.Struct):
     by: str | None
     confirmed_ms: int
     anew: tuple[Event, int] | None = None
+    aloud: bool = True
 
 
 class Pause(msgspec.Struct):
@@ -150,12 +155,14 @@ class Pause(msgspec.Struct):
     Attributes:
         alert: Its newest statement.
         heard_ms: Arrival of the first statement of it that was heard.
+        confirmed_ms: Arrival of the last one.
         by: Who; None when only a restatement was heard.
         reason: Why, likewise.
     """
 
     alert: Alert
     heard_ms: int
+    confirmed_ms: int
     by: str | None
     reason: str
 
@@ -249,7 +256,12 @@ class Patient:
         if known is not None and known.alert.state is alert.state:
             since_ms = known.since_ms
             by = by or known.by
-        self.alarms[alert.alert_id] = OpenAlarm(alert, since_ms, by, arrived_ms, anew)
+        aloud = alert.annunciate
+        if alert.event not in _TOLD:
+            aloud = known is None or known.aloud
+        self.alarms[alert.alert_id] = OpenAlarm(
+            alert, since_ms, by, arrived_ms, anew, aloud
+        )
 
     def score(self, scores: Scores, arrived_ms: int) -> None:
         """Take the newest scores."""
@@ -296,7 +308,7 @@ class Patient:
             "al": alarms,
             "h": hints,
             "n": [*news2[:2], self._rise, news2[2]] if news2 else None,
-            "z": self._paused(),
+            "z": self._paused(now_ms),
             "g": _line_of(alarms, self.alarms),
         }
 
@@ -361,11 +373,39 @@ class Patient:
 
     def _rows(self, now_ms: int, *, hints: bool) -> list[Row]:
         """Open alarms without the hints, or the hints alone."""
+        is_paused = self._until(now_ms) is not None
         return [
-            _alarm(alarm, now_ms)
+            _alarm(alarm, now_ms, is_quiet=self._is_quiet(alarm, is_paused=is_paused))
             for alarm in self.alarms.values()
             if (alarm.alert.kind is Kind.ADVISORY) is hints
         ]
+
+    def _is_quiet(self, alarm: OpenAlarm, *, is_paused: bool) -> bool:
+        """Must it make no sound? docs/alarms.md, rules 12 and 28.
+
+        It was told without a sound because a stronger one stands for it: only as long
+        as that one is there. A pause silences whatever is not high, also what began
+        before it, but nothing that has grown worse since.
+        """
+        alert = alarm.alert
+        rank = wording.RANK[alert.priority]
+        if is_paused and alert.priority is not Priority.HIGH:
+            worse = alarm.anew is not None and alarm.anew[0] is Event.WORSENED
+            return not (worse and alarm.aloud and self._is_since_pause(alarm))
+        return not alarm.aloud and any(
+            other.alert.signal == alert.signal
+            and wording.RANK[other.alert.priority] > rank
+            and other.alert.state is not State.LATCHED
+            for other in self.alarms.values()
+        )
+
+    def _is_since_pause(self, alarm: OpenAlarm) -> bool:
+        """Was it told anew since the pause began? Both by measurement time."""
+        return (
+            self.pause is not None
+            and alarm.anew is not None
+            and alarm.anew[1] >= self.pause.alert.onset
+        )
 
     def _state_pause(self, alert: Alert, arrived_ms: int) -> None:
         """A pause is no alarm: it begins, is restated, and ends."""
@@ -380,23 +420,46 @@ class Patient:
         known = self.pause
         if known is not None and known.alert.alert_id == alert.alert_id:
             known.alert = alert
+            known.confirmed_ms = arrived_ms
             known.by = known.by or alert.by
             known.reason = known.reason or alert.explanation.reason
         else:
-            self.pause = Pause(alert, arrived_ms, alert.by, alert.explanation.reason)
+            self.pause = Pause(
+                alert, arrived_ms, arrived_ms, alert.by, alert.explanation.reason
+            )
 
-    def _paused(self) -> Row | None:
-        """The pause as the page has it: see frames.py."""
+    def _grant(self) -> CommandResult | None:
+        """The answer that says how long the pause lasts.
+
+        One whose end was over when the pause was heard is that of another one.
+        """
+        if self._granted is None or self.pause is None:
+            return None
+        is_of_it = (self._granted.expires or 0) > self.pause.heard_ms
+        return self._granted if is_of_it else None
+
+    def _until(self, now_ms: int) -> int | None:
+        """Until when the alarms are paused, as far as is known; None when they are not.
+
+        A pause ends at its end though nobody says so, and a pause whose end is not known
+        ends when the worker, which states it each minute, has not done so for three: a
+        worker that is down must not leave a bed silent.
+        """
         if self.pause is None:
             return None
-        granted, until_ms = self._granted, None
-        by = self.pause.by
-        # An answer whose end was over when the pause was heard is that of another one.
-        if granted is not None and (granted.expires or 0) > self.pause.heard_ms:
-            until_ms = granted.expires
-            by = by or granted.by
+        until_ms = self.pause.confirmed_ms + CONFIRMED_MS
+        if (granted := self._grant()) is not None:
+            until_ms = granted.expires or until_ms
+        return until_ms if now_ms < until_ms else None
+
+    def _paused(self, now_ms: int) -> Row | None:
+        """The pause as the page has it: see frames.py."""
+        if self.pause is None or self._until(now_ms) is None:
+            return None
+        granted = self._grant()
+        by = self.pause.by or (granted.by if granted else None)
         return {
-            "u": until_ms,
+            "u": granted.expires if granted else None,
             "by": [wording.initials(by), by] if by else None,
             "why": self.pause.reason,
             "f": self.pause.alert.text,
@@ -480,6 +543,7 @@ class Patient:
                 "x": None,
                 "l": None,
                 "e": None,
+                "q": 0,
             }
         ]
 
@@ -604,10 +668,11 @@ class Ward:
 
     def status(self, now_ms: int) -> Row:
         """What the bar says of the whole ward: see frames.py."""
+        unwatched = self._unwatched(now_ms)
         return {
             "c": self.complete_ms,
             "r": int(self.caught_up),
-            "off": self._unwatched(now_ms),
+            "off": sum(p.partition in unwatched for p in self._patients.values()),
         }
 
     def changes(self, now_ms: int) -> tuple[list[Row], list[str]]:
@@ -624,12 +689,14 @@ class Ward:
             if self.newest_ms > now_ms + _AHEAD_MS:
                 self.newest_ms = 0  # our clock was set back: the next message counts
         rows = []
+        unwatched = self._unwatched(now_ms)
         for patient_id in sorted(self._dirty):
             if patient_id.startswith(_EMPTY):
                 rows.append(_empty_row(patient_id.removeprefix(_EMPTY)))
                 continue
             patient = self._patients[patient_id]
             row = patient.row(now_ms)
+            row["off"] = int(patient.partition in unwatched)
             changed: Row = {
                 k: v
                 for k, v in row.items()
@@ -695,12 +762,12 @@ class Ward:
         code, limit = line
         return {"c": code, "l": limit, "y": patient.line(code, self._point)}
 
-    def _unwatched(self, now_ms: int) -> int:
-        """Patients for whom no worker has spoken: nobody raises their alarms."""
+    def _unwatched(self, now_ms: int) -> set[int]:
+        """Partitions for which no worker speaks: nobody raises their patients' alarms."""
         if self._listening_ms is None or now_ms - self._listening_ms < WORKER_MS:
-            return 0
+            return set()
         alive = {p for p, at in self._beats.items() if abs(now_ms - at) <= WORKER_MS}
-        return sum(p.partition not in alive for p in self._patients.values())
+        return {p.partition for p in self._patients.values()} - alive
 
 
 def unit_of(bed: str) -> str:
@@ -738,7 +805,7 @@ def _is_calm(values: Mapping[str, float], before: Mapping[str, float]) -> bool:
     return bool(steps) and all(steps)
 
 
-def _alarm(alarm: OpenAlarm, now_ms: int) -> Row:
+def _alarm(alarm: OpenAlarm, now_ms: int, *, is_quiet: bool) -> Row:
     alert = alarm.alert
     doubtful = now_ms - alarm.confirmed_ms > CONFIRMED_MS
     return {
@@ -756,6 +823,7 @@ def _alarm(alarm: OpenAlarm, now_ms: int) -> Row:
         "x": alarm.confirmed_ms if doubtful else None,
         "l": alert.limit,
         "e": list(alarm.anew) if alarm.anew and alert.state is State.ACTIVE else None,
+        "q": int(is_quiet),
     }
 
 

@@ -510,6 +510,60 @@ def granted(until_s: float) -> CommandResult:
     )
 
 
+def test_a_pause_ends_at_its_end_though_nobody_says_so(page: Page):
+    """A worker that is down must not leave a bed silent: CLINICAL.md, states."""
+    page.measure(hr=80)
+    page.alert()
+    pause(page)
+    unknown = [page.now(second)["z"] is None for second in (179, 180)]
+    page.ward.answer(granted(until_s=120))
+    known = [page.now(second)["z"] is None for second in (119, 120)]
+
+    assert unknown == [False, True]
+    assert known == [False, True]
+    assert page.now(120)["al"][0]["q"] == 0
+
+
+def quiet(page: Page, second: float) -> dict[str, int]:
+    """Which alarms make no sound."""
+    return {alarm["i"].split(":")[1]: alarm["q"] for alarm in page.now(second)["al"]}
+
+
+def test_a_pause_silences_what_is_not_high_and_not_what_grew_worse_since(page: Page):
+    """docs/alarms.md, rule 28."""
+    page.alert(code="hr.high")
+    page.alert(code="spo2.desat", priority=Priority.HIGH)
+    page.alert(code="rr.high")
+    before = quiet(page, 0)
+    pause(page, 10, onset=T0 + 10 * S)
+    paused = quiet(page, 10)
+    page.alert(20, code="rr.high", transition=2, event=Event.WORSENED)
+    worse = quiet(page, 20)
+
+    assert set(before.values()) == {0}
+    assert paused == {"hr.high": 1, "spo2.desat": 0, "rr.high": 1}
+    assert worse == {"hr.high": 1, "spo2.desat": 0, "rr.high": 0}
+
+
+def test_a_weaker_alarm_is_quiet_as_long_as_the_stronger_one_is_there(page: Page):
+    """docs/alarms.md, rule 12: a silence that nobody ordered must not stay."""
+    page.alert(code="spo2.desat", priority=Priority.HIGH)
+    page.alert(code="spo2.low", annunciate=False)
+    page.alert(code="hr.high")
+    beside = quiet(page, 0)
+    over = {"event": Event.CLEARED, "state": State.CLEARED}
+    page.alert(5, code="spo2.desat", priority=Priority.HIGH, transition=2, **over)
+
+    assert beside == {"spo2.desat": 0, "spo2.low": 1, "hr.high": 0}
+    assert quiet(page, 5) == {"spo2.low": 0, "hr.high": 0}
+
+
+def test_an_alarm_that_is_only_known_by_a_statement_is_heard(page: Page):
+    page.alert(event=Event.STANDING, annunciate=False)
+
+    assert quiet(page, 0) == {"spo2.low": 0}
+
+
 def test_a_patient_of_whom_only_an_alarm_was_heard_leaves_with_it(page: Page):
     page.alert()
     page.at(0)
@@ -761,6 +815,14 @@ def test_patients_whom_no_worker_watches_are_counted(page: Page):
     assert page.ward.status(T0 + 9 * S)["off"] == 0  # a worker may still be coming
     assert page.ward.status(T0 + 10 * S)["off"] == 1
     assert page.ward.status(T0 + 15.001 * S)["off"] == 2
+
+
+def test_the_row_of_a_patient_whom_no_worker_watches_says_so(page: Page):
+    page.ward.listen(T0, T0 + 60 * S)
+    page.measure(hr=80)
+
+    assert page.at(9)["off"] == 0
+    assert page.at(10)["off"] == 1
 
 
 def test_ticks_and_messages_without_values_make_no_patient(page: Page):
