@@ -48,6 +48,7 @@ def page() -> html.Div:
             html.Header(
                 [
                     html.Div(id="bar-live"),
+                    html.Div(id="sound"),
                     html.Div(id="theme"),
                 ],
                 id="bar",
@@ -56,7 +57,8 @@ def page() -> html.Div:
                 id="live-alarm",
                 role="alert",
                 className="unseen",
-                **_aria(live="assertive"),
+                # What is added is read, and nothing twice.
+                **_aria(live="assertive", atomic="false", relevant="additions"),
             ),
             html.Main(id="page"),
             html.Div(

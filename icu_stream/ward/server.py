@@ -28,12 +28,13 @@ from icu_stream.ward.feed import Feed
 from icu_stream.ward.frames import Hub, Mailbox
 from icu_stream.ward.pages import Show, guard
 from icu_stream.ward.signin import CLOSE_CODE, Gate, Sessions
+from icu_stream.ward.stations import Stations
 from icu_stream.ward.tiles import Ward
 
 
 STOP_S = 1  # what open connections get to end; the whole stop takes less than 2 s
 _BACKLOG = 128
-_MAX_MESSAGE_BYTES = 1_024  # a browser has nothing to say on the socket
+_MAX_MESSAGE_BYTES = 1_024  # a browser says little on the socket: its sound
 _MAX_WISH_BYTES = 4_096
 _NO_STORE = {"Cache-Control": "no-store"}
 
@@ -80,7 +81,7 @@ async def serve(
         hub = Hub(ward)
         desk = Desk(settings)
         config = uvicorn.Config(
-            create_app(hub, sessions, ward, desk, rules),
+            create_app(hub, sessions, ward, desk, rules, Stations()),
             lifespan="on",
             ws="websockets-sansio",
             ws_max_size=_MAX_MESSAGE_BYTES,
@@ -115,7 +116,12 @@ async def run(settings: Settings, *, say: Callable[[str], None] = print) -> None
 
 
 def create_app(
-    hub: Hub, sessions: Sessions, ward: Ward, desk: Desk, rules: Rules
+    hub: Hub,
+    sessions: Sessions,
+    ward: Ward,
+    desk: Desk,
+    rules: Rules,
+    stations: Stations,
 ) -> Gate:
     """The whole web application: Dash, the live socket, and the gate around both.
 
@@ -125,6 +131,7 @@ def create_app(
         ward: What is known of each bed.
         desk: Where commands go.
         rules: The profile whose limits a bed's page shows.
+        stations: What the screens say of their sound.
     """
     # Our own FastAPI: the documentation pages of the default one load from a CDN.
     api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -153,7 +160,7 @@ def create_app(
     app.layout = layout.page
     shows: dict[Page, Show] = {}
     callbacks.register(app, shows)
-    api.add_api_websocket_route("/live", live(hub))
+    api.add_api_websocket_route("/live", live(hub, stations))
     hashes = " ".join(app.csp_hashes())
     policy = (
         f"default-src 'none'; script-src 'self' {hashes}; "
@@ -222,14 +229,14 @@ def _json(content: object, status: int = 200) -> Response:
     return Response(body, status, _NO_STORE, "application/json")
 
 
-def live(hub: Hub) -> Callable[[WebSocket], Awaitable[None]]:
-    """The socket that carries the hub's frames."""
+def live(hub: Hub, stations: Stations) -> Callable[[WebSocket], Awaitable[None]]:
+    """The socket that carries the hub's frames, and what the screen says of its sound."""
 
     async def handle(socket: WebSocket) -> None:
         await socket.accept()
         mailbox = hub.join()
         left_s = (socket.state.person.until_ms - clock.now_ms()) / 1000
-        gone = asyncio.create_task(_gone(socket, mailbox))
+        gone = asyncio.create_task(_listen_to(socket, mailbox, stations))
         try:
             async with asyncio.timeout(left_s):
                 while (frame := await mailbox.get()) is not None:
@@ -245,10 +252,11 @@ def live(hub: Hub) -> Callable[[WebSocket], Awaitable[None]]:
     return handle
 
 
-async def _gone(socket: WebSocket, mailbox: Mailbox) -> None:
-    """Wait until the browser is gone; what it says is not listened to."""
-    while (await socket.receive())["type"] != "websocket.disconnect":
-        pass
+async def _listen_to(socket: WebSocket, mailbox: Mailbox, stations: Stations) -> None:
+    """Hear what the browser says until it is gone."""
+    while (message := await socket.receive())["type"] != "websocket.disconnect":
+        said = message.get("text") or message.get("bytes") or b""
+        stations.hear(said, socket.state.person, clock.now_ms())
     mailbox.close()
 
 

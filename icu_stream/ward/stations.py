@@ -107,8 +107,7 @@ class Stations:
         name = person.station
         station = Station(report.id, name, person.by, report, now_ms)
         self._stations[report.id] = station
-        if len(self._stations) > MOST:
-            del self._stations[next(iter(self._stations))]
+        self._forget(now_ms)
         if report.pausing is not None:
             log.info(
                 "ward_sound_paused",
@@ -125,10 +124,10 @@ class Stations:
                 volume=report.volume,
             )
 
-    def forget(self, now_ms: int) -> None:
-        """Drop those of the last shift."""
-        self._stations = {
-            station.id: station
-            for station in self._stations.values()
-            if now_ms - station.seen_ms <= KEPT_MS
-        }
+    def _forget(self, now_ms: int) -> None:
+        """Drop those of the last shift, and those that are too many."""
+        for station in self:
+            is_old = now_ms - station.seen_ms > KEPT_MS
+            if not is_old and len(self._stations) <= MOST:
+                return
+            del self._stations[station.id]
