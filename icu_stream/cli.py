@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from icu_stream import __version__, bus, observability, settings
+from icu_stream.access import users
 from icu_stream.contracts import schema
 from icu_stream.domain import alarm_page
 from icu_stream.errors import ConfigurationError, IcuStreamError
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 topics_app = typer.Typer(help="The Kafka topics.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics", rich_help_panel="Tools")
+app.add_typer(users.app, name="users", rich_help_panel="Tools")
 
 
 def _version(wanted: bool) -> None:

@@ -7,6 +7,7 @@
     ├── ContractError           the sender's message is wrong: dead-letter it
     ├── ImplausibleValueError   the sensor is wrong: technical alarm
     ├── TransitionError         not allowed in this state: refuse the command
+    ├── ProviderError           identity not told: sign in another way
     ├── StateError              one patient's saved state is unusable
     ├── StorageError            retry after .retry_after_s
     └── DeliveryError           page not delivered
@@ -31,6 +32,10 @@ class ImplausibleValueError(IcuStreamError, ValueError):
 
 class TransitionError(IcuStreamError):
     """An event that the alarm's state does not allow; nothing was changed."""
+
+
+class ProviderError(IcuStreamError):
+    """The identity provider did not say who somebody is; says why and what to do."""
 
 
 class StateError(IcuStreamError):

@@ -4,7 +4,9 @@ Each setting is read from `ICU_<NAME>`, from an `.env` file in the working direc
 (secrets) from a file named like the setting in the directory `ICU_SECRETS_DIR`.
 """
 
+import json
 import os
+import re
 import zoneinfo
 
 from functools import cache
@@ -14,7 +16,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from icu_stream.errors import ConfigurationError
 
@@ -24,6 +26,24 @@ def _zone(name: str) -> str:
         msg = f"no time zone {name!r}: want an IANA name, as Europe/Berlin"
         raise ValueError(msg)
     return name
+
+
+# A person or a screen, or nobody: printable ASCII, no white space at the ends.
+_NAME = r"^([!-~]([ -~]{0,62}[!-~])?)?$"
+
+
+_OPEN_SECRET = r"postgres\w*://[^/@]*:"  # noqa: S105 - a pattern
+
+
+def _object(given: Any) -> Any:
+    """What a value in JSON says; it is JSON in the environment."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except ValueError:
+        msg = "want JSON"
+        raise ValueError(msg) from None
 
 
 class Settings(BaseSettings):
@@ -148,7 +168,7 @@ class Settings(BaseSettings):
     ward_user: Annotated[
         str,
         Field(
-            pattern=r"^([!-~]([ -~]{0,62}[!-~])?)?$",
+            pattern=_NAME,
             description="whom the ward view's link signs in: the name in every command",
         ),
     ] = ""
@@ -169,6 +189,84 @@ class Settings(BaseSettings):
         pydantic.AfterValidator(_zone),
         Field(description="of the ward view, as Europe/Berlin; empty: each machine's"),
     ] = ""
+
+    ward_station: Annotated[
+        str,
+        Field(
+            pattern=_NAME,
+            description="the screen that the ward view's link signs in, by name",
+        ),
+    ] = ""
+    ward_idle_s: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=900,
+            description="seconds without an act that end a person's session",
+        ),
+    ] = 900.0
+    ward_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s/?#@]+/$",
+            description="address of the ward view in browsers: https://ward.example/",
+        ),
+    ] = None
+    ward_proxy: Annotated[
+        bool,
+        Field(
+            description="believe X-Forwarded-Proto and X-Forwarded-For: our own proxy is "
+            "in front and sets both"
+        ),
+    ] = False
+    accounts: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="local accounts: a file, or postgresql://user@host/database. "
+            "Unset: accounts.jsonl in the data directory",
+        ),
+    ] = None
+    accounts_password: Annotated[
+        SecretStr | None,
+        Field(description="of the database of accounts; best as a file"),
+    ] = None
+    oidc_issuer: Annotated[
+        str | None,
+        Field(
+            pattern=r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/])[^\s?#@]*$",
+            description="OpenID Connect: the provider's issuer",
+        ),
+    ] = None
+    oidc_client_id: Annotated[
+        str | None, Field(description="with oidc_issuer: what it knows us as")
+    ] = None
+    oidc_client_secret: Annotated[
+        SecretStr | None,
+        Field(description="with oidc_issuer, unless we are a public client"),
+    ] = None
+    oidc_scopes: Annotated[
+        str,
+        Field(
+            pattern=r"^openid( [!-~]+)*$", description="what we ask the provider for"
+        ),
+    ] = "openid profile"
+    oidc_name_claim: Annotated[
+        str, Field(min_length=1, description="the claim that is the name in commands")
+    ] = "preferred_username"
+    oidc_role_claim: Annotated[
+        str, Field(min_length=1, description="the claim with groups; dots lead inwards")
+    ] = "groups"
+    oidc_roles: Annotated[
+        dict[str, Literal["viewer", "nurse", "physician", "charge", "engineer"]],
+        NoDecode,
+        pydantic.BeforeValidator(_object),
+        Field(description='role of each group, as JSON: {"icu-nurses": "nurse"}'),
+    ] = {}
+    oidc_label: Annotated[
+        str,
+        Field(pattern=r"^[^<>&\x00-\x1f]{1,40}$", description="of its button"),
+    ] = "the hospital's sign-in"
 
     @pydantic.model_validator(mode="after")
     def _belong_together(self) -> "Settings":
@@ -192,6 +290,24 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return self
 
+    @pydantic.model_validator(mode="after")
+    def _sign_in_belongs_together(self) -> "Settings":
+        if self.accounts is not None and re.match(_OPEN_SECRET, self.accounts):
+            msg = (
+                "ICU_ACCOUNTS: want no password in it: set ICU_ACCOUNTS_PASSWORD, best as "
+                "a file in ICU_SECRETS_DIR"
+            )
+            raise ValueError(msg)
+        if self.oidc_issuer is not None and not (
+            self.oidc_client_id and self.oidc_roles and self.ward_url
+        ):
+            msg = (
+                "ICU_OIDC_ISSUER: want ICU_OIDC_CLIENT_ID, ICU_OIDC_ROLES and "
+                "ICU_WARD_URL, too"
+            )
+            raise ValueError(msg)
+        return self
+
 
 def table() -> str:
     """The settings as a Markdown table, for the documentation."""
@@ -206,12 +322,17 @@ def environment(settings: Settings) -> dict[str, str]:
     """The whole environment of a process that is to have these settings."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith("ICU_")}
     return plain | {
-        f"ICU_{name.upper()}": value.get_secret_value()
-        if isinstance(value, SecretStr)
-        else str(value)
+        f"ICU_{name.upper()}": _text(value)
         for name, value in settings
         if value is not None
     }
+
+
+def _text(value: object) -> str:
+    """A value as it is written in the environment."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return json.dumps(value) if isinstance(value, dict) else str(value)
 
 
 @cache
