@@ -9,31 +9,32 @@ window.icuAlarm = (() => {
   const MARKS = ["", "!", "!!", "!!!"]; // by priority
   const LEVELS = ["", "low", "medium", "high"];
   const HIGH = 3;
-  const NEWS = { worsened: "worse", escalated: "escalated", reminded: "reminder" };
-
-  const clock = new Intl.DateTimeFormat("en-GB", {
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-  });
-  const hhmmss = (ms) => clock.format(ms);
-  const hhmm = (ms) => hhmmss(ms).slice(0, 5);
+  const { say, hhmm } = window.icuWords;
 
   const alarmsOf = (row) => row.al || [];
   const hintsOf = (row) => row.h || [];
   const isOpen = (alarm) => alarm.s !== "ack";
   const isWorse = (alarm) => Boolean(alarm.e && alarm.e[0] === "worsened");
 
+  /* What is told anew has another key: it is heard, and read out, anew. */
+  const keyOf = (alarm) => `${alarm.i} ${alarm.e ? alarm.e.join(" ") : ""}`;
+
   /* What became of an alarm since it began. */
   function fate(alarm) {
-    const at = alarm.at ? ` ${hhmm(alarm.at)}` : "";
+    const at = alarm.at ? hhmm(alarm.at) : "";
+    const by = alarm.by ? alarm.by[1] : "";
     const parts = [];
-    if (alarm.s === "latched") parts.push(`ended${at}, not acknowledged`);
-    else parts.push(`since ${hhmm(alarm.o)}`);
-    if (alarm.e) parts.push(`${isWorse(alarm) ? "▲ " : ""}${NEWS[alarm.e[0]]} ${hhmm(alarm.e[1])}`);
-    if (alarm.s === "ack")
-      parts.push(`✓ acknowledged${at}${alarm.by ? ` by ${alarm.by[1]}` : ""}`);
-    if (alarm.x) parts.push(`not confirmed since ${hhmm(alarm.x)}`);
+    if (alarm.s === "latched") parts.push(say(at ? "fate.ended_at" : "fate.ended", { at }));
+    else parts.push(say("fate.since", { at: hhmm(alarm.o) }));
+    if (alarm.e) {
+      const anew = say(`fate.${alarm.e[0]}`, { at: hhmm(alarm.e[1]) });
+      parts.push(isWorse(alarm) ? `▲ ${anew}` : anew);
+    }
+    if (alarm.s === "ack") {
+      const key = `fate.acknowledged${at && "_at"}${by && "_by"}`;
+      parts.push(`✓ ${say(key, { at, by })}`);
+    }
+    if (alarm.x) parts.push(say("fate.doubtful", { at: hhmm(alarm.x) }));
     return parts.join(" · ");
   }
 
@@ -47,21 +48,25 @@ window.icuAlarm = (() => {
   function stripTexts(alarm, more) {
     const [long, middle, short] = alarm.m;
     const plain = alarm.s === "latched" ? `(${MARKS[alarm.p]})` : MARKS[alarm.p];
-    const mark = isWorse(alarm) ? `${plain}▲` : plain;
+    const anew = alarm.e && alarm.e[0] === "reminded" ? "↻" : "";
+    const mark = isWorse(alarm) ? `${plain}▲` : plain + anew;
     const word = alarm.w ? `${alarm.w} ` : "";
     const who = alarm.by ? alarm.by[0] : "";
-    const at = alarm.at ? ` ${hhmm(alarm.at)}` : "";
+    const ended = say("strip.ended");
+    const at = alarm.at ? say("strip.ended_at", { at: hhmm(alarm.at) }) : ended;
     const tails = {
       on: ["", "", ""],
       ack: [`  ✓ ${who}`, ` ✓${who}`, "✓"],
-      latched: [`, ended${at}`, " ended", ""],
+      latched: [`, ${at}`, ` ${ended}`, ""],
     }[alarm.s];
-    const doubts = alarm.x ? [", not confirmed", " not conf.", "?"] : ["", "", ""];
+    const [doubt, doubtShort] = [say("strip.doubtful"), say("strip.doubtful_short")];
+    const doubts = alarm.x ? [`, ${doubt}`, ` ${doubtShort}`, "?"] : ["", "", ""];
     const others = more ? [`  +${more}`, ` +${more}`, ""] : ["", "", ""];
     const wish = window.icuCommands.of("acknowledge", alarm.i);
     const state = wish && alarm.s !== "ack" ? wish.state : "";
-    const asked = { sending: ["  sending …", " …", "…"], done: ["", "", ""] }[state] ||
-      (state ? ["  not confirmed", " not conf.", "?"] : ["", "", ""]);
+    const sending = [`  ${say("strip.sending")}`, " …", "…"];
+    const asked = { sending, done: ["", "", ""] }[state] ||
+      (state ? [`  ${doubt}`, ` ${doubtShort}`, "?"] : ["", "", ""]);
     const tail = (i) => asked[i] + tails[i] + doubts[i] + others[i];
     return [
       `${mark} ${word}${long}${tail(0)}`,
@@ -84,13 +89,11 @@ window.icuAlarm = (() => {
     MARKS,
     LEVELS,
     HIGH,
-    NEWS,
-    hhmm,
-    hhmmss,
     alarmsOf,
     hintsOf,
     isOpen,
     isWorse,
+    keyOf,
     fate,
     looks,
     stripTexts,

@@ -14,16 +14,7 @@ window.icuCommands = (() => {
   const LATE_MS = 2000; // UI, acknowledge: after 2 s "Not confirmed, retry"
   const DONE_MS = 4000; // how long a success is said
   const GIVEN_UP_MS = 25000; // the server answers before that
-  const WORDS = {
-    acknowledge: "Acknowledge",
-    pause: "Pause alarms",
-    resume: "Resume alarms",
-    feedback: "Feedback",
-    observe: "Chart",
-    propose_limits: "Propose limits",
-    set_limits: "Set limits",
-    reset_limits: "Take limits back",
-  };
+  const { say: word } = window.icuWords;
 
   let me = { by: "", role: "", may: [] };
   const wishes = new Map(); // key -> wish; the last one of its kind about its object
@@ -49,7 +40,8 @@ window.icuCommands = (() => {
       return; // the link says itself that there is none
     }
     const note = byId("me");
-    if (note) note.textContent = me.by ? `${me.by} (${me.role})` : `Looking only (${me.role})`;
+    const role = word(`role.${me.role}`);
+    if (note) note.textContent = word(me.by ? "page.me" : "page.looking", { by: me.by, role });
     listeners.forEach((listen) => listen());
   }
 
@@ -79,7 +71,7 @@ window.icuCommands = (() => {
     settle(wish, "sending", "");
     const late = setTimeout(() => isOld() || settle(wish, "late", ""), LATE_MS);
     let fate = "unknown";
-    let reason = "no answer";
+    let reason = word("ask.no_answer");
     try {
       const answer = await fetch("/commands", {
         method: "POST",
@@ -91,9 +83,9 @@ window.icuCommands = (() => {
       if (isTold) {
         wish.answer = await answer.json();
         ({ fate, reason = "" } = wish.answer);
-      } else [fate, reason] = ["refused", answer.status === 401 ? "sign in again" : await answer.text()];
+      } else [fate, reason] = ["refused", answer.status === 401 ? word("ask.sign_in") : await answer.text()];
     } catch {
-      reason = "no connection";
+      reason = word("ask.no_connection");
     }
     clearTimeout(late);
     if (isOld()) return wish;
@@ -122,16 +114,7 @@ window.icuCommands = (() => {
 
   const canRetry = (wish) => ["late", "unsent", "unknown"].includes(wish.state);
 
-  function words(wish) {
-    return {
-      sending: "sending …",
-      late: "not confirmed yet. The alarm goes on.",
-      done: "done",
-      refused: `refused: ${wish.reason}`,
-      unsent: `not sent: ${wish.reason}. The alarm goes on.`,
-      unknown: `not confirmed: ${wish.reason}. The alarm goes on.`,
-    }[wish.state];
-  }
+  const words = (wish) => word(`ask.${wish.state}`, { reason: wish.reason });
 
   /* The line at the bottom: what was asked last, and what became of it. */
   function say() {
@@ -142,10 +125,10 @@ window.icuCommands = (() => {
     const wish = told;
     const isBad = !["sending", "done"].includes(wish.state);
     line.className = isBad ? "bad" : "";
-    const what = `${WORDS[wish.type]} at ${wish.where}: `;
+    const what = word("ask.what", { type: word(`ask.${wish.type}`), where: wish.where });
     const parts = [make("span", "", make("b", "", what), words(wish))];
-    if (canRetry(wish)) parts.push(button("Retry", () => post(wish)));
-    if (isBad) parts.push(button("Close", () => forget(wish)));
+    if (canRetry(wish)) parts.push(button(word("ask.retry"), () => post(wish)));
+    if (isBad) parts.push(button(word("ask.close"), () => forget(wish)));
     line.replaceChildren(...parts);
   }
 

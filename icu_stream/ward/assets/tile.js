@@ -7,9 +7,8 @@
 
 window.icuTile = (() => {
   const PLACES = ["hr", "spo2", "bp", "rr", "temp"]; // order of a row's "v"
-  const LABELS = ["HR", "SpO₂", "BP", "RR", "Temp"];
   const BP = 2;
-  const DECIMALS = [0, 0, 0, 0, 1];
+  const PRESSURE = "abp_mean"; // all pressures are shown alike
   const NOTHING = "---";
   // Lines: colour, and the least span drawn (UI: auto-scaled noise misleads).
   const LINES = {
@@ -20,12 +19,15 @@ window.icuTile = (() => {
   };
   const POINTS = 120;
   const CHIP = 12; // px: padding and border of NEWS2 beside its text
-  const ICON = 26; // px: the crossed bell, with its gap
+  const ICON = 26; // px: a sign, with its gap
   // NEWS2's bands as classes; the colours are outlines, for a score is no alarm.
   const BANDS = { low: "b0", "low-medium": "b1", medium: "b2", high: "b3" };
 
+  const { say, value: valueText, hhmm } = window.icuWords;
   const { make } = window.icuCommands;
-  const { LEVELS, alarmsOf, hintsOf, fate, looks, stripTexts, hintTexts, hhmm } = window.icuAlarm;
+  const { LEVELS, alarmsOf, hintsOf, fate, looks, stripTexts, hintTexts } = window.icuAlarm;
+  const LABELS = PLACES.map((name) => say(`label.${name}`));
+  const SOUND = window.icuSound;
   const W = () => window.icuWard;
 
   let density = "l";
@@ -60,10 +62,9 @@ window.icuTile = (() => {
     };
     const head = make("div", "hd", tile.bed);
     if (row.d[1] !== place(row)) head.append(make("span", "who", tile.who));
-    tile.bell = bell();
-    tile.bell.style.display = "none";
+    tile.sign = sign("none");
     tile.chip = make("span", "news", tile.news);
-    head.append(tile.bell, make("span", "paused", tile.paused), tile.chip);
+    head.append(tile.sign, make("span", "paused", tile.paused), tile.chip);
     tile.alarm = make("div", "al", tile.strip);
     const large = make("div", "large");
     const others = make("div", "others");
@@ -112,15 +113,15 @@ window.icuTile = (() => {
     }
     if (isOf("v", "u", "al"))
       PLACES.forEach((_, i) => drawNumber(tile.numbers[i], i, row, first));
-    if (isOf("n", "d", "z")) drawHead(tile, row);
+    if (isOf("n", "d", "z", "off")) drawHead(tile, row);
     if (isOf("g", "p")) drawLine(tile, row);
-    if (isOf("v", "al", "h", "z")) describe(tile, row, first);
+    if (isOf("v", "al", "h", "z", "off")) describe(tile, row, first);
   }
 
   function drawEmpty(tile, row) {
     dress(tile.box, "tile empty");
-    write(tile.strip, "Empty");
-    tile.box.setAttribute("aria-label", `Bed ${place(row)}, empty`);
+    write(tile.strip, say("ward.empty"));
+    tile.box.setAttribute("aria-label", say("speak.bed_empty", { bed: place(row) }));
   }
 
   function drawNumber(number, i, row, first) {
@@ -139,15 +140,18 @@ window.icuTile = (() => {
     const doubt = isKnown && row.u.includes(i) ? "?" : "";
     if (!isKnown) return { isKnown, value: NOTHING, doubt, mean: "", label: LABELS[i] };
     if (i !== BP)
-      return { isKnown, value: value.toFixed(DECIMALS[i]), doubt, mean: "", label: LABELS[i] };
-    const mean = value[2] === null ? "" : `(${value[2]})`;
+      return { isKnown, value: valueText(PLACES[i], value), doubt, mean: "", label: LABELS[i] };
+    const [systolic, diastolic, middle] = value
+      .slice(0, 3)
+      .map((x) => (x === null ? "" : valueText(PRESSURE, x)));
+    const mean = middle && `(${middle})`;
     const hasBoth = value[0] !== null && value[1] !== null;
     return {
       isKnown,
-      value: hasBoth ? `${value[0]}/${value[1]}` : mean,
+      value: hasBoth ? `${systolic}/${diastolic}` : mean,
       doubt,
       mean: hasBoth ? mean : "",
-      label: value[3] === null ? "BP" : `NIBP ${hhmm(value[3])}`,
+      label: value[3] === null ? LABELS[BP] : say("label.nibp", { at: hhmm(value[3]) }),
     };
   }
 
@@ -156,7 +160,7 @@ window.icuTile = (() => {
   function drawHead(tile, row) {
     const [news, n] = newsTexts(row);
     const who = row.d[1] === place(row) ? "" : row.d[1];
-    const [long, middle, short] = pauseTexts(row);
+    const [long, middle, short] = silenceTexts(row);
     const choices = [
       [long, who, news],
       [long, who, n],
@@ -168,41 +172,57 @@ window.icuTile = (() => {
       ["", "", ""],
     ];
     const { width, bold, plain } = measures().head;
-    const isPaused = Boolean(row.z && !W().isLost());
-    const start = bold(place(row)) + (isPaused ? ICON : 0);
+    const [kind] = silence(row);
+    const start = bold(place(row)) + (kind ? ICON : 0);
     const widthOf = (texts) =>
       texts.reduce((w, text) => w + plain(text), start + (texts[2] ? CHIP : 0));
     const best = choices.find((texts) => widthOf(texts) <= width) || choices.at(-1);
     [tile.paused, tile.who, tile.news].forEach((node, i) => write(node, best[i]));
-    const shown = isPaused ? "" : "none";
-    if (tile.bell.style.display !== shown) tile.bell.style.display = shown;
+    dressSign(tile.sign, kind || "none");
     dress(tile.chip, best[2] ? `news ${BANDS[row.n[3]] || "b0"}` : "news");
   }
 
-  /* A pause: who, and how long it still lasts. Beside the bell, from long to short. */
-  function pauseTexts(row) {
-    if (!row.z || W().isLost()) return ["", "", ""];
-    const left = timeLeft(row.z);
-    const who = row.z.by ? ` ${row.z.by[0]}` : "";
-    return [`paused ${left}${who}`.trim(), `${left}${who}`.trim(), left];
+  /* What keeps a bed silent, the gravest first: its sign, until when, and by whom. */
+  function silence(row) {
+    if (W().isLost()) return [];
+    if (row.off) return ["alarm-off", "", ""];
+    if (row.z) return ["alarm-paused", timeLeft(row.z), row.z.by ? ` ${row.z.by[0]}` : ""];
+    const ms = SOUND.left(row.i);
+    return ms ? ["audio-paused", timeText(ms), ""] : [];
+  }
+
+  /* Beside its sign, from long to short. */
+  function silenceTexts(row) {
+    const [kind, left, who] = silence(row);
+    if (!kind) return ["", "", ""];
+    const long = say(`silence.${kind}`, { left }) + who;
+    const short = kind === "alarm-off" ? say("silence.off_short") : left;
+    return [long.trim(), `${short}${who}`.trim(), short];
   }
 
   function timeLeft(pause) {
-    if (pause.u === null) return "";
-    const left = Math.max(0, Math.ceil((pause.u - W().time()) / 1000));
+    return pause.u === null ? "" : timeText(pause.u - W().time());
+  }
+
+  /* m:ss */
+  function timeText(ms) {
+    const left = Math.max(0, Math.ceil(ms / 1000));
     return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
   }
 
-  /* The sign for alarms that are paused: a bell, crossed. */
-  function bell() {
+  /* The signs of what is silent: a bell for the sound, a triangle for the alarm itself; the
+   * cross is dashed for what ends by itself, and whole for what does not. As on monitors
+   * (IEC 60601-1-8, from operators' manuals). */
+  function sign(kind) {
     const uri = "http://www.w3.org/2000/svg";
     const svg = document.createElementNS(uri, "svg");
-    svg.setAttribute("class", "bell");
     svg.setAttribute("viewBox", "0 0 24 24");
     svg.setAttribute("aria-hidden", "true");
     const draw = [
-      ["M12 3a6 6 0 0 0-6 6v5l-2 3h16l-2-3V9a6 6 0 0 0-6-6zm-2 16a2 2 0 0 0 4 0z", "shape"],
-      ["M3 3L21 21M21 3L3 21", "cross"],
+      ["M12 2a7 7 0 0 0-7 7v5l-2 4h18l-2-4V9a7 7 0 0 0-7-7zm-3 17a3 3 0 0 0 6 0z", "bell"],
+      ["M12 1L23.5 22H.5z", "triangle"],
+      ["M2 2L22 22M22 2L2 22", "halo"],
+      ["M2 2L22 22M22 2L2 22", "cross"],
     ];
     for (const [d, className] of draw) {
       const path = document.createElementNS(uri, "path");
@@ -210,7 +230,14 @@ window.icuTile = (() => {
       path.setAttribute("class", className);
       svg.append(path);
     }
+    dressSign(svg, kind);
     return svg;
+  }
+
+  function dressSign(svg, kind) {
+    if (svg.dataset.kind === kind) return;
+    svg.dataset.kind = kind;
+    svg.setAttribute("class", `sign ${kind.replace("-", " ")}`);
   }
 
   /* NEWS2 of fewer than seven inputs is "at least". */
@@ -218,7 +245,7 @@ window.icuTile = (() => {
     if (!row.n || W().isLost() || density === "xs") return ["", ""];
     const [total, complete] = row.n;
     const text = `${complete < 7 ? "≥" : ""}${total}`;
-    return [`${density === "l" ? "NEWS2" : "NEWS"} ${text}`, `N${text}`];
+    return [`${say(density === "l" ? "label.news" : "label.news_short")} ${text}`, `N${text}`];
   }
 
   function fitting(texts) {
@@ -269,15 +296,28 @@ window.icuTile = (() => {
     };
   }
 
+  /* All that keeps a bed silent, without the seconds: it would be read out each second. */
+  function silenceSaid(row) {
+    return [
+      ...(row.off ? [say("silence.alarm-off")] : []),
+      ...(row.z ? [row.z.f] : []),
+      ...(SOUND.left(row.i) ? [say("silence.audio_said")] : []),
+    ];
+  }
+
   function describe(tile, row, first) {
     const label = W().isLost()
-      ? `Bed ${place(row)}, no connection`
+      ? say("speak.bed_lost", { bed: place(row) })
       : [
-          `Bed ${place(row)}`,
-          first ? `${LEVELS[first.p]} priority: ${first.f}, ${fate(first)}` : "no alarm",
-          ...hintsOf(row).map((hint) => `hint: ${hint.f}`),
-          ...(row.z ? [row.z.f] : []),
-          ...tile.numbers.map((n) => `${n.label.data} ${n.value.data === NOTHING ? "no value" : n.value.data}`),
+          say("speak.bed", { bed: place(row) }),
+          first ? `${say(`level.${LEVELS[first.p]}`)}: ${first.f}, ${fate(first)}` : say("speak.no_alarm"),
+          ...hintsOf(row).map((hint) => say("speak.hint", { text: hint.f })),
+          ...silenceSaid(row),
+          ...tile.numbers.map(({ label, value }) =>
+            value.data === NOTHING
+              ? say("speak.no_value", { name: label.data })
+              : `${label.data} ${value.data}`,
+          ),
         ].join(", ");
     if (tile.box.getAttribute("aria-label") !== label)
       tile.box.setAttribute("aria-label", label);
@@ -348,6 +388,8 @@ window.icuTile = (() => {
     drawHead,
     numberTexts,
     timeLeft,
-    bell,
+    timeText,
+    silence,
+    sign,
   };
 })();

@@ -4,6 +4,7 @@
  * inside them. It draws from `rows` and nothing else, so a place that Dash makes anew is
  * filled anew. Frames are described in icu_stream/ward/frames.py.
  *
+ * Words, numbers and times are `icuWords` (icu_stream/ward/catalogue/words.js), loaded first.
  * Dash loads these files in the order of their names; this one comes last and begins:
  *   alarm.js     what is said of an alarm
  *   commands.js  what a person asks, and what became of it
@@ -36,7 +37,8 @@
   const LINK = window.icuLink;
   const TILE = window.icuTile;
   const { make } = ASKS;
-  const { MARKS, LEVELS, HIGH, NEWS, hhmm, hhmmss, alarmsOf, hintsOf } = window.icuAlarm;
+  const { say, hhmm, hhmmss, hour } = window.icuWords;
+  const { MARKS, LEVELS, HIGH, alarmsOf, hintsOf } = window.icuAlarm;
   const { isOpen, fate, looks } = window.icuAlarm;
   const { write, dress, place } = TILE;
 
@@ -153,24 +155,17 @@
 
   function message() {
     if (lost && LINK.isSignedOut())
-      return ["alert", "SIGNED OUT — values hidden. Sign in again. Use bedside monitors."];
-    if (lost && everHeard)
-      return ["alert", "CONNECTION LOST — values hidden. Use bedside monitors."];
-    if (lost) return ["", "Connecting …"];
-    if (!status.r && status.c !== null) return ["", "Reading what happened before …"];
+      return ["alert", say("bar.signed_out")];
+    if (lost && everHeard) return ["alert", say("bar.lost")];
+    if (lost) return ["", say("bar.connecting")];
+    if (!status.r && status.c !== null) return ["", say("bar.past")];
     if (serverTime - newest > FEED_MS)
-      return ["alert", "NO DATA FROM MONITORS. Use bedside monitors."];
-    if (status.off)
-      return [
-        "alert",
-        `ALARMS NOT RUNNING for ${count(status.off, "patient")}. Use bedside monitors.`,
-      ];
-    if (serverTime < status.c)
-      return ["note", `Still collecting alarms: complete at ${hhmmss(status.c)}`];
-    return ["quiet", `Alarms complete at ${hhmmss(status.c)}`];
+      return ["alert", say("bar.no_data")];
+    if (status.off) return ["alert", say("bar.not_running", { n: status.off })];
+    const at = hhmmss(status.c);
+    if (serverTime < status.c) return ["note", say("bar.collecting", { at })];
+    return ["quiet", say("bar.complete", { at })];
   }
-
-  const count = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
   function tally(list) {
     const open = [0, 0, 0, 0]; // [acknowledged, low, medium, high]
@@ -198,7 +193,7 @@
           chip("medium", `!! ${open[2]}`, open[2], "medium"),
           chip("low", `! ${open[1]}`, open[1], "low"),
           chip("acked", `✓ ${open[0]}`, open[0], "acknowledged"),
-          make("span", "beds", count(beds, "bed")),
+          make("span", "beds", say("count.beds", { n: beds })),
         ];
     bar.replaceChildren(
       make("div", "counts", ...parts),
@@ -207,9 +202,11 @@
     );
   }
 
-  function chip(className, text, n, word) {
+  function chip(className, text, n, level) {
     const element = make("span", n ? `chip ${className}` : "chip none", text);
-    element.setAttribute("aria-label", `${n} ${word}`);
+    element.dataset.level = level;
+    element.dataset.n = n;
+    element.setAttribute("aria-label", say(`bar.${level}`, { n }));
     element.setAttribute("role", "img");
     return element;
   }
@@ -229,7 +226,7 @@
       const open = tally(list);
       const worst = [3, 2, 1].find((p) => open[p]);
       const alarms = worst && !lost ? ` ${MARKS[worst]} ${open[worst]}` : "";
-      return [name || "All", alarms, worst || 0, list.length];
+      return [name || say("ward.all"), alarms, worst || 0, list.length];
     });
     const key = JSON.stringify([unit, texts]);
     if (box.dataset.key === key) return;
@@ -371,14 +368,14 @@
   function showKeys() {
     const dialog = make("dialog", "keys");
     const lines = [
-      ["arrows", "from bed to bed"],
-      ["Enter", "open the bed"],
-      ["A", "acknowledge the alarm that the tile shows"],
-      ["Esc", "back to the ward"],
-      ["?", "these keys"],
+      [say("keys.arrows"), say("keys.arrows_do")],
+      [say("keys.enter"), say("keys.enter_do")],
+      ["A", say("keys.acknowledge_do")],
+      [say("keys.escape"), say("keys.escape_do")],
+      ["?", say("keys.help_do")],
     ].map(([key, text]) => make("p", "", make("kbd", "", key), ` ${text}`));
-    const close = ASKS.button("Close", () => dialog.close());
-    dialog.setAttribute("aria-label", "Keys");
+    const close = ASKS.button(say("ask.close"), () => dialog.close());
+    dialog.setAttribute("aria-label", say("keys.title"));
     dialog.append(...lines, close);
     dialog.onclose = () => dialog.remove();
     document.body.append(dialog);
@@ -405,7 +402,7 @@
     if (box.dataset.key === key) return;
     box.dataset.key = key;
     const wanted = Number(getComputedStyle(box).getPropertyValue("--rows")) || MAX_ROWS;
-    const title = unit ? `Needs attention in ${unit}` : "Needs attention";
+    const title = unit ? say("list.title_unit", { unit }) : say("list.title");
     const held = document.activeElement && document.activeElement.dataset.row;
     const list = make("div", "list", ...needy.slice(0, wanted).map(listRow));
     list.setAttribute("role", "list");
@@ -415,22 +412,23 @@
     if (hinted.length) {
       const named = hinted.slice(0, 4).map(place).join(", ");
       const rest = hinted.length > 4 ? ` + ${hinted.length - 4}` : "";
-      hints.textContent = `◇ ${count(hinted.length, "hint")}, no alarm: ${named}${rest}`;
+      const said = say("count.hints", { n: hinted.length, beds: named + rest });
+      hints.textContent = `◇ ${said}`;
     }
     box.replaceChildren(make("h2", "", title), list, more, hints);
     if (!needy.length) {
-      const known = wasComplete ? "No open alarms." : "No open alarms known yet.";
+      const known = wasComplete ? say("list.none") : say("list.none_known");
       list.replaceWith(make("p", "none", status.r ? known : "…"));
     }
-    const say = () => {
-      const left = needy.length - list.childElementCount;
-      more.textContent = left ? `+ ${count(left, "more bed")} with alarms` : "";
+    const tell = () => {
+      const n = needy.length - list.childElementCount;
+      more.textContent = n ? say("count.more", { n }) : "";
     };
-    say();
+    tell();
     // What does not fit is counted instead of being cut.
     while (list.childElementCount > 1 && box.scrollHeight > box.clientHeight) {
       list.lastElementChild.remove();
-      say();
+      tell();
     }
     if (held) {
       const same = [...list.querySelectorAll(".row")].find((e) => e.dataset.row === held);
@@ -470,7 +468,7 @@
 
   function freeze(box) {
     const title = box.querySelector("h2");
-    if (title && serverTime) title.textContent = `Last known ${hhmmss(serverTime)}`;
+    if (title && serverTime) title.textContent = say("list.last_known", { at: hhmmss(serverTime) });
     delete box.dataset.key;
   }
 
@@ -485,8 +483,9 @@
           // What is told anew is read out anew.
           const key = `${alarm.i} ${alarm.e ? alarm.e[1] : ""}`;
           now.add(key);
-          const news = alarm.e ? `${NEWS[alarm.e[0]]}, ` : "";
-          if (!announced.has(key)) fresh.push(`Bed ${place(row)}: ${news}${alarm.f}`);
+          const anew = alarm.e ? say(`anew.${alarm.e[0]}`) : "";
+          const fields = { bed: place(row), text: alarm.f, anew };
+          if (!announced.has(key)) fresh.push(say(anew ? "speak.anew" : "speak.new", fields));
         }
     announced.clear();
     for (const id of now) announced.add(id);
@@ -531,7 +530,7 @@
   /* Loading is shown as the shape of tiles, without a digit. */
   function placeholder() {
     if (everHeard && status.r && !lost)
-      return [make("p", "nobody", unit ? `No beds in ${unit}.` : "No beds assigned.")];
+      return [make("p", "nobody", unit ? say("ward.nobody_in", { unit }) : say("ward.nobody"))];
     return Array.from({ length: 16 }, () => make("div", "tile skeleton"));
   }
 
@@ -544,13 +543,13 @@
   }
 
   function isNight() {
-    const hour = new Date().getHours();
-    return hour >= NIGHT_FROM || hour < NIGHT_TO;
+    const now = hour();
+    return now >= NIGHT_FROM || now < NIGHT_TO;
   }
 
-  const THEMES = { auto: "Auto", dark: "Dark", light: "Light", night: "Night" };
+  const THEMES = ["auto", "dark", "light", "night"];
   const stored = localStorage.getItem("theme");
-  let theme = stored in THEMES ? stored : "auto";
+  let theme = THEMES.includes(stored) ? stored : "auto";
 
   function applyTheme() {
     const name = theme === "auto" ? (isNight() ? "night" : "dark") : theme;
@@ -568,8 +567,8 @@
     const box = byId("theme");
     if (!box || box.firstChild) return;
     const select = make("select");
-    for (const [value, text] of Object.entries(THEMES)) {
-      const option = make("option", "", text);
+    for (const value of THEMES) {
+      const option = make("option", "", say(`theme.${value}`));
       option.value = value;
       option.selected = value === theme;
       select.append(option);
@@ -579,7 +578,7 @@
       localStorage.setItem("theme", theme);
       applyTheme();
     };
-    box.append(make("label", "", "Colours ", select));
+    box.append(make("label", "", make("span", "", say("theme.label")), select));
   }
 
   // ---------------------------------------------------------------- begin
@@ -588,7 +587,8 @@
     ...window.icuAlarm,
     ...TILE,
     make,
-    count,
+    hhmm,
+    hhmmss,
     openBed,
     closeBed,
     hold,
