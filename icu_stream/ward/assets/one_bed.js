@@ -1,59 +1,58 @@
 /* One bed, beside the ward: numbers, alarms and why, trends, NEWS2, limits, commands.
  *
  * Numbers, alarms and the pause are drawn from the frames, as the tiles are. The rest is
- * fetched from /beds when the frames say that it changed, and each ten seconds; it is what
- * this view has seen itself, and the page says since when. The list "Needs attention" stays
- * beside it, so that no other bed's alarm is hidden.
+ * fetched when the frames say that it changed, and each ten seconds: /beds is the present,
+ * /courses the hours before it, and the page says who kept them and since when. The list
+ * "Needs attention" stays beside it, so that no other bed's alarm is hidden. Its address is
+ * /bed/ and the patient's id.
  *
  * What a person may have in hand (focus, an opened alarm, a half-written reason) is left
  * alone: only a part whose content changed is drawn anew.
+ *
+ *   trends.js    the hours before, drawn by Plotly
+ *   news2.js     the chart of NEWS2
+ *   observe.js   what a person charts
  */
 "use strict";
 
 window.icuBed = (() => {
   const ASKS = window.icuCommands;
+  const NEWS2 = window.icuNews2;
+  const { say, hhmm, hhmmss, moment, number, value: valueOf, unit: unitOf } = window.icuWords;
+  const { difference, shown: inUnit, digits: digitsOf } = window.icuWords;
+  const { make, button } = ASKS;
   const FETCH_MS = 10000;
   const LEAST_MS = 500; // between two fetches
-  const HOURS = [1, 2, 4];
+  // How old a course may be, by its hours: its newest step is not over before that.
+  const COURSE_MS = { 1: 10000, 4: 30000, 12: 60000, 24: 60000 };
+  const HOURS = [1, 4, 12, 24];
+  const PAUSES_S = [30, 60, 120, 300, 600]; // those that the profile allows are offered
   const PAUSE_S = 120; // UI, pause: 2 min; less where the profile allows less
   const OTHER = "other";
   // Ours: why alarms are paused at a bedside; anything else is written.
-  const REASONS = ["care at the bedside", "suction", "blood sampling", "line or sensor change"];
+  const REASONS = ["care", "suction", "blood", "sensor"];
   const HISTORY = 30; // ended alarms that are listed
 
-  // Trends: signal, label, colour, least span (UI: auto-scaled noise misleads).
-  const TRENDS = [
-    ["hr", "HR", "--hr", 20],
-    ["spo2", "SpO₂", "--spo2", 10],
-    ["abp_mean", "MAP", "--bp", 20],
-    ["nibp_mean", "NIBP mean", "--bp", 20],
-    ["rr", "RR", "--rr", 10],
-    ["temp", "Temp", "--temp", 2],
-  ];
-  const LEFT = 34; // px for the scale
-  const EVENTS = {
-    raised: "began",
-    escalated: "rose in priority",
-    worsened: "grew worse",
-    reminded: "reminder",
-    acknowledged: "acknowledged",
-    latched: "ended, not acknowledged",
-    cleared: "ended",
-  };
-
   const W = () => window.icuWard;
+  const signalName = (code) => {
+    const key = `signal.${code}`;
+    const name = say(key);
+    return name === key ? code : name;
+  };
   let id = null; // of the row that is shown
   let place = null; // the #bed that it is drawn in
   let parts = null;
   let row = null;
   let lost = false;
-  let serverTime = 0;
   let data = null; // of the last fetch
+  let course = null;
+  let courseAt = 0;
   let hours = 1;
   let fetchedAt = 0;
   let isFetching = false;
   let isWanted = false; // once more, when this fetch is done
   let isStale = false; // the last fetch failed
+  let charting = null; // the form
   const blocks = new Map(); // alarm -> {box, key}
 
   // ---------------------------------------------------------------- frames
@@ -61,7 +60,7 @@ window.icuBed = (() => {
   function draw(newRow, now) {
     const box = document.getElementById("bed");
     if (!box || !newRow) return;
-    ({ lost, serverTime } = now);
+    lost = now.lost;
     const isNew = newRow.i !== id || box !== place;
     row = newRow;
     if (isNew) begin(box);
@@ -69,6 +68,7 @@ window.icuBed = (() => {
     drawPause();
     drawNumbers();
     drawAlarms();
+    charting.update();
     if (lost && !isStale) {
       isStale = true;
       drawSince();
@@ -78,38 +78,63 @@ window.icuBed = (() => {
     if (!lost && (isNew || isNews || performance.now() - fetchedAt > FETCH_MS)) load();
   }
 
+  /* A patient who is not on this ward, or not any more. */
+  function drawGone(patient) {
+    const box = document.getElementById("bed");
+    if (!box || (place === box && box.dataset.gone === patient)) return;
+    hide();
+    id = patient;
+    place = box;
+    box.dataset.gone = patient;
+    const close = button(`✕ ${say("bed.back")}`, () => W().closeBed());
+    close.className = "close";
+    const head = make("div", "head", make("h2", "", patient), close);
+    box.replaceChildren(head, make("p", "gone", say("bed.gone", { id: patient })));
+    box.hidden = false;
+    parts = { box, close };
+    layOut();
+  }
+
   function begin(box) {
-    const { make } = W();
     id = row.i;
     place = box;
-    data = null;
-    fetchedAt = 0;
+    data = course = null;
+    fetchedAt = courseAt = 0;
+    delete box.dataset.gone;
     blocks.clear();
+    window.icuTrends.forget();
     const section = (name, title) => {
       const inside = make("div", "in");
       const outer = make("section", name, make("h3", "", title), inside);
       return [outer, inside];
     };
-    const close = ASKS.button("✕ Back", () => W().closeBed());
+    const close = button(`✕ ${say("bed.back")}`, () => W().closeBed());
     close.className = "close";
+    const print = button(say("bed.print"), () => window.print());
+    print.className = "print";
     const title = make("h2", "");
     const news = make("span", "news");
-    const head = make("div", "head", title, news, close);
+    const head = make("div", "head", title, news, print, close);
     const numbers = make("div", "numbers");
     const pause = make("div", "pausing");
-    const [alarmsBox, alarms] = section("alarms", "Alarms");
-    const [historyBox, history] = section("history", "Ended");
-    const [trendBox, trend] = section("trends", "Trend");
-    const [newsBox, chart] = section("chart", "NEWS2");
-    const [limitsBox, limits] = section("limits", "Limits");
+    const [alarmsBox, alarms] = section("alarms", say("bed.alarms"));
+    const [historyBox, history] = section("history", say("bed.ended"));
+    const [trendBox, trend] = section("trends", say("bed.trend"));
+    const [newsBox, chart] = section("chart", say("bed.news2"));
+    const [limitsBox, limits] = section("limits", say("bed.limits"));
+    const [observeBox, observe] = section("observe", say("observe.title"));
+    observeBox.hidden = !ASKS.may("observe");
     const since = make("p", "since");
     const left = make("div", "left", numbers, trendBox, since, newsBox);
-    const also = make("p", "also", "Secondary notification only. Use the bedside monitor.");
-    const right = make("div", "right", pause, alarmsBox, historyBox, limitsBox, also);
-    box.replaceChildren(head, left, right);
+    const also = make("p", "also", say("page.note"));
+    const right = make("div", "right", pause, alarmsBox, historyBox, observeBox, limitsBox, also);
+    charting = window.icuObserve.form(id, W().place(row));
+    observe.append(charting.box);
+    const printed = make("p", "printed");
+    box.replaceChildren(head, left, right, printed);
     box.hidden = false;
-    box.setAttribute("aria-label", `Bed ${W().place(row)}`);
-    parts = { box, title, news, close, numbers, pause, alarms, history, trend, chart, limits, since };
+    box.setAttribute("aria-label", `${say("ward.bed")} ${W().place(row)}`);
+    parts = { box, title, news, close, numbers, pause, alarms, history, trend, trendBox, chart, limits, observeBox, since, printed };
     layOut();
   }
 
@@ -122,10 +147,12 @@ window.icuBed = (() => {
 
   function hide() {
     id = null;
-    data = null;
+    data = course = null;
+    window.icuTrends.forget();
     if (!place) return;
     place.hidden = true;
     place.replaceChildren();
+    delete place.dataset.gone;
     place = null;
   }
 
@@ -149,18 +176,22 @@ window.icuBed = (() => {
     const who = row.d[1] === bedOf(row) ? "" : row.d[1];
     const n = lost ? null : row.n;
     fill(parts.title, [row.d], () => [
-      W().make("b", "", bedOf(row)),
-      ...(who ? [W().make("span", "who", who)] : []),
+      make("b", "", bedOf(row)),
+      ...(who ? [make("span", "who", who)] : []),
     ]);
-    const text = n
-      ? `NEWS2 ${n[1] < 7 ? "at least " : ""}${n[0]} · ${n[3] || "no"} risk · ${n[1]}/7 inputs`
-      : "";
+    const text = n ? `NEWS2 ${newsText(n[0], n[3], n[1], 7)}` : "";
     if (parts.news.textContent !== text) parts.news.textContent = text;
     parts.news.className = n ? `news ${BANDS[n[3]] || "b0"}` : "news none";
   }
 
+  function newsText(total, band, complete, of) {
+    const sum = complete < of ? say("news2.at_least", { n: total }) : total;
+    const risk = say("news2.risk", { band: say(`news2.band.${band || "none"}`) });
+    return `${sum} · ${risk} · ${say("news2.inputs", { n: complete, of })}`;
+  }
+
   function drawNumbers() {
-    const { make, PLACES, numberTexts, alarmsOf } = W();
+    const { PLACES, numberTexts, alarmsOf } = W();
     const texts = PLACES.map((_, i) => numberTexts(row, i));
     const inAlarm = lost ? [] : alarmsOf(row).map((alarm) => alarm.g);
     fill(parts.numbers, [texts, inAlarm], () =>
@@ -179,87 +210,118 @@ window.icuBed = (() => {
   // ---------------------------------------------------------------- pause
 
   function drawPause() {
-    const { make, timeLeft, bell } = W();
+    const { timeLeft, sign } = W();
     const isPaused = Boolean(row.z) && !lost;
     const type = isPaused ? "resume" : "pause";
     const wish = ASKS.of(type, row.i);
     const state = wish ? wish.state : "";
-    const seconds = Math.min(PAUSE_S, (data && data.pause) || PAUSE_S);
-    fill(parts.pause, [isPaused, row.z, lost, state, ASKS.may(type), seconds], () => {
+    const most = (data && data.pause) || PAUSE_S;
+    fill(parts.pause, [isPaused, row.z, lost, state, ASKS.may(type), most], () => {
       if (lost) return [];
       if (isPaused) {
-        const by = row.z.by ? ` by ${row.z.by[1]}` : "";
+        const by = row.z.by ? row.z.by[1] : "";
         const why = row.z.why ? `: ${row.z.why}` : "";
-        const text = make("span", "text", make("b", "", `Alarms paused${by}${why}`));
-        text.append(make("span", "left-time"), make("br"), "High alarms still break through.");
-        const made = [bell(), text];
+        const title = by ? say("pause.is_by", { by }) : say("pause.is");
+        const text = make("span", "text", make("b", "", title + why));
+        text.append(make("span", "left-time"), make("br"), say("pause.but_high"));
+        const made = [sign("alarm-paused"), text];
         if (ASKS.may("resume")) {
           const fields = { patient: row.i };
-          made.push(act("Resume", wish, () => ASKS.ask("resume", row.i, W().place(row), fields)));
+          const resume = () => ASKS.ask("resume", row.i, W().place(row), fields);
+          made.push(act(say("pause.resume"), wish, resume));
         }
         return made;
       }
-      return ASKS.may("pause") ? pauseForm(wish, seconds) : [];
+      return ASKS.may("pause") ? pauseForm(wish, most) : [];
     });
     const time = parts.pause.querySelector(".left-time");
     if (time) {
       const left = timeLeft(row.z);
-      const text = left ? ` ${left} left. ` : " ";
+      const text = left ? ` ${say("pause.left", { left })} ` : " ";
       if (time.textContent !== text) time.textContent = text;
     }
   }
 
-  function pauseForm(wish, seconds) {
-    const { make } = W();
-    const select = make("select");
-    select.setAttribute("aria-label", "Why the alarms are paused");
-    for (const text of ["Reason …", ...REASONS, OTHER]) {
-      const option = make("option", "", text);
-      option.value = text === "Reason …" ? "" : text;
-      select.append(option);
-    }
+  const minutes = (seconds) => number(seconds / 60, 1);
+
+  function pauseForm(wish, most) {
+    const select = options(say("pause.why"), [
+      ["", say("pause.reason")],
+      ...REASONS.map((reason) => [reason, say(`pause.${reason}`)]),
+      [OTHER, say("pause.other")],
+    ]);
+    const lengths = PAUSES_S.filter((seconds) => seconds < most).concat(most);
+    const length = options(
+      say("pause.length"),
+      lengths.map((seconds) => [seconds, say("pause.minutes", { minutes: minutes(seconds) })]),
+    );
+    length.className = "length";
+    length.value = Math.min(PAUSE_S, most);
     const input = make("input");
     input.type = "text";
     input.maxLength = 100;
     input.hidden = true;
-    input.setAttribute("aria-label", "Other reason");
-    const reason = () => (select.value === OTHER ? input.value.trim() : select.value);
-    const pause = act(`Pause ${Math.round(seconds / 6) / 10} min`, wish, () =>
-      ASKS.ask("pause", row.i, W().place(row), { patient: row.i, seconds, reason: reason() }),
+    input.setAttribute("aria-label", say("pause.other_why"));
+    const reason = () => {
+      if (select.value === OTHER) return input.value.trim();
+      return select.value && say(`pause.${select.value}`);
+    };
+    const pause = act("", wish, () =>
+      ASKS.ask("pause", row.i, W().place(row), {
+        patient: row.i,
+        seconds: Number(length.value),
+        reason: reason(),
+      }),
     );
+    const isPlain = !pause.textContent;
     const check = () => {
       input.hidden = select.value !== OTHER;
+      if (!isPlain) return; // it says what became of the last wish
       pause.disabled = !reason();
+      pause.textContent = say("pause.do", { minutes: minutes(Number(length.value)) });
     };
     select.onchange = () => {
       check();
       if (!input.hidden) input.focus();
     };
-    input.oninput = check;
+    input.oninput = length.onchange = check;
     check();
-    return [select, input, pause];
+    const made = [select, input, length, pause];
+    if (wish && wish.state === "refused") made.push(make("span", "said", ASKS.words(wish)));
+    return made;
+  }
+
+  function options(label, list) {
+    const select = make("select");
+    select.setAttribute("aria-label", label);
+    for (const [value, text] of list) {
+      const option = make("option", "", text);
+      option.value = value;
+      select.append(option);
+    }
+    return select;
   }
 
   /* A button that says what became of its last wish. */
   function act(text, wish, ask) {
     const state = wish ? wish.state : "";
     if (state === "sending") {
-      const button = ASKS.button(`${text}: sending …`, () => {});
-      button.setAttribute("aria-disabled", "true");
-      return button;
+      const made = button(text ? say("ask.is_sending", { what: text }) : say("ask.sending"), () => {});
+      made.setAttribute("aria-disabled", "true");
+      return made;
     }
     if (wish && ASKS.canRetry(wish)) {
-      const button = ASKS.button("Not confirmed: retry", () => ASKS.retry(wish));
-      button.className = "bad";
-      return button;
+      const made = button(say("ask.not_confirmed"), () => ASKS.retry(wish));
+      made.className = "bad";
+      return made;
     }
-    return ASKS.button(text, ask);
+    return button(text, ask);
   }
 
   // ---------------------------------------------------------------- alarms
 
   function drawAlarms() {
-    const { make, alarmsOf, hintsOf, isOpen } = W();
+    const { alarmsOf, hintsOf, isOpen } = W();
     const now = lost ? [] : [...alarmsOf(row), ...hintsOf(row)];
     const known = new Map(((data && data.alarms) || []).map((e) => [e.i, e]));
     const live = new Set(now.map((alarm) => alarm.i));
@@ -269,7 +331,7 @@ window.icuBed = (() => {
     if (!lost && many.length > 1 && ASKS.may("acknowledge")) {
       elements.push(
         once("all", [many.map((a) => a.i)], "div", "all", () => [
-          ASKS.button(`Acknowledge ${many.length} that are not high`, () =>
+          button(say("bed.acknowledge_all", { n: many.length }), () =>
             many.forEach((alarm) => W().askAcknowledge(row, alarm)),
           ),
         ]),
@@ -277,7 +339,7 @@ window.icuBed = (() => {
       seen.add("all");
     }
     if (!elements.length) {
-      const text = lost ? "Not known without a connection." : "No open alarm.";
+      const text = lost ? say("bed.not_known") : say("bed.no_alarm");
       elements.push(once("none", [text], "p", "quiet", () => [text]));
       seen.add("none");
     }
@@ -285,7 +347,7 @@ window.icuBed = (() => {
     const ended = ((data && data.alarms) || []).filter((e) => e.end !== null && !live.has(e.i));
     const lines = ended.slice(0, HISTORY).map((e) => past(e, seen));
     if (!lines.length) {
-      const text = data ? "None since this view was started." : "…";
+      const text = data ? say("bed.none_ended") : "…";
       lines.push(once("no past", [text], "p", "quiet", () => [text]));
       seen.add("no past");
     }
@@ -316,27 +378,42 @@ window.icuBed = (() => {
   }
 
   function block(alarm, episode, seen) {
-    const { make, MARKS, fate, looks, isOpen } = W();
+    const { MARKS, fate, looks, isOpen } = W();
     seen.add(alarm.i);
     const wish = ASKS.of("acknowledge", alarm.i);
     const said = ASKS.of("feedback", alarm.i);
     const isHint = alarm.k === "advisory";
-    const content = [alarm, episode, wish && wish.state, said && said.state, ASKS.may("acknowledge")];
+    const score = news2Of(alarm);
+    const content = [alarm, episode, score, wish && wish.state, said && said.state, ASKS.may("acknowledge")];
     return once(alarm.i, content, "div", `alarm ${isHint ? "hint" : looks(alarm)}`, () => {
       const word = alarm.w ? `${alarm.w}: ` : "";
       const strip = make("div", "strip", `${isHint ? "◇" : MARKS[alarm.p]} ${word}${alarm.f}`);
       const buttons = make("div", "buttons");
-      if (isOpen(alarm) && ASKS.may("acknowledge") && alarm.i !== "page.no_data")
-        buttons.append(act("Acknowledge", wish, () => W().askAcknowledge(row, alarm)));
+      if (isOpen(alarm) && !isHint && ASKS.may("acknowledge") && alarm.i !== "page.no_data") {
+        const ask = () => W().askAcknowledge(row, alarm);
+        buttons.append(act(say("ask.acknowledge"), wish, ask));
+      }
       if (wish && wish.state === "refused" && isOpen(alarm))
         buttons.append(make("span", "said", ASKS.words(wish)));
       if (episode) buttons.append(...feedback(episode));
-      return [strip, make("div", "fate", fate(alarm)), ...(episode ? [why(episode)] : []), buttons];
+      const reasons = episode ? [why(episode, score)] : [];
+      return [strip, make("div", "fate", fate(alarm)), ...reasons, buttons];
     });
   }
 
+  /* NEWS2 as it is now, and what this alarm's signal has in it. */
+  function news2Of(alarm) {
+    const score = data && data.news2;
+    if (!score || alarm.k !== "physiological") return "";
+    const parts = [NEWS2.total(score), say("news2.inputs", { n: score.complete, of: score.of })];
+    const input = { hr: "pulse", abp: "sys", nibp: "sys" }[alarm.c.split(/[_.]/)[0]] || alarm.c.split(".")[0];
+    const own = score.rows.find((r) => r.c === input);
+    if (own && own.points !== null) parts.push(`${own.name} ${own.points}`);
+    return parts.join(" · ");
+  }
+
   function past(episode, seen) {
-    const { make, MARKS, hhmm } = W();
+    const { MARKS } = W();
     seen.add(episode.i);
     const said = ASKS.of("feedback", episode.i);
     const content = [episode, said && said.state, ASKS.may("feedback")];
@@ -345,61 +422,74 @@ window.icuBed = (() => {
     known = once(episode.i, content, "details", "past", () => {
       const word = episode.w ? `${episode.w}: ` : "";
       const span = `${hhmm(episode.o)}–${hhmm(episode.end)}`;
-      const judged = episode.ok ? (episode.ok.yes ? " · worth it" : " · not worth it") : "";
+      const verdict = episode.ok && say(episode.ok.yes ? "feedback.worth_short" : "feedback.not_worth_short");
+      const judged = verdict ? ` · ${verdict}` : "";
       const mark = episode.k === "advisory" ? "◇" : MARKS[episode.p];
       const summary = make("summary", "", `${span} ${mark} ${word}${episode.f}${judged}`);
-      const steps = episode.steps.map(([event, at, by]) =>
-        make("li", "", `${hhmm(at)} ${EVENTS[event] || event}${by ? ` by ${by}` : ""}`),
-      );
       const buttons = make("div", "buttons", ...feedback(episode));
-      return [summary, make("ul", "", ...steps), why(episode), buttons];
+      return [summary, steps(episode), why(episode, ""), buttons];
     });
     return known;
   }
 
+  /* What happened to an alarm, and by whom. */
+  function steps(episode) {
+    const lines = episode.steps.map(([event, at, by]) => {
+      const text = say(`event.${event}`);
+      return make("li", "", `${hhmmss(at)} ${by ? say("event.by", { event: text, by }) : text}`);
+    });
+    return make("ul", "", ...lines);
+  }
+
   function feedback(episode) {
-    const { make } = W();
     if (episode.k === "technical" && episode.c.startsWith("page.")) return [];
     const wish = ASKS.of("feedback", episode.i);
     const made = [];
     if (episode.ok) {
       const by = episode.ok.by ? ` (${episode.ok.by})` : "";
-      made.push(make("span", "judged", `${episode.ok.yes ? "Worth it" : "Not worth it"}${by}`));
+      const verdict = say(episode.ok.yes ? "feedback.worth" : "feedback.not_worth");
+      made.push(make("span", "judged", verdict + by));
     }
     if (!ASKS.may("feedback")) return made;
-    if (wish && (wish.state === "sending" || ASKS.canRetry(wish))) return [...made, act("Feedback", wish)];
+    if (wish && (wish.state === "sending" || ASKS.canRetry(wish)))
+      return [...made, act(say("ask.feedback"), wish)];
     const ask = (actionable) => () =>
       ASKS.ask("feedback", episode.i, `${W().place(row)}, ${episode.c}`, {
         patient: row.i,
         alert: episode.i,
         actionable,
       });
-    if (!episode.ok) made.push(make("span", "judged", "Was it worth it?"));
-    if (!episode.ok || !episode.ok.yes) made.push(ASKS.button("Yes", ask(true)));
-    if (!episode.ok || episode.ok.yes) made.push(ASKS.button("No", ask(false)));
+    if (!episode.ok) made.push(make("span", "judged", say("feedback.ask")));
+    if (!episode.ok || !episode.ok.yes) made.push(button(say("feedback.yes"), ask(true)));
+    if (!episode.ok || episode.ok.yes) made.push(button(say("feedback.no"), ask(false)));
     return made;
   }
 
   /* Why this alert: rule, limit and whose, what is usual, what else, how complete. */
-  function why(episode) {
-    const { make } = W();
-    const { why: w } = episode;
-    const unit = w.unit ? ` ${w.unit}` : "";
-    const signed = (n) => `${n > 0 ? "+" : n < 0 ? "−" : "±"}${Math.abs(n)}`;
-    const usual =
-      w.usual === null
-        ? ""
-        : `${w.usual}${unit}${w.change === null ? "" : `, now ${signed(w.change)}`}`;
-    const others = w.others.map(([name, value, u]) => `${name} ${value}${u ? ` ${u}` : ""}`);
+  function why(episode, score) {
+    const { why: w, g: code } = episode;
+    const written = (x) => [number(inUnit(code, x), digitsOf(code) + 1), unitOf(code)].join(" ").trim();
+    const signed = (x) => `${x > 0 ? "+" : x < 0 ? "−" : "±"}${number(Math.abs(difference(code, x)), digitsOf(code) + 1)}`;
+    const isKnown = (x) => code && x !== null && x !== undefined;
+    const usual = isKnown(w.usual)
+      ? isKnown(w.change)
+        ? say("why.usual_now", { value: written(w.usual), change: signed(w.change) })
+        : written(w.usual)
+      : "";
+    const others = w.others.map(([name, x, u, c]) => `${name} ${valueOf(c, x)} ${u}`.trim());
+    const seconds = (n) => say("age.seconds", { n: number(n, 0) });
     const lines = [
-      ["Rule", w.rule],
-      ["Limit from", w.source],
-      ["Worst", w.extreme === null ? "" : `${w.extreme}${unit}`],
-      ["Usual here", usual],
-      ["Also then", others.join(" · ")],
-      ["Measured", w.complete ? `${w.complete} signals` : ""],
-      ["Because", w.reason],
-      ["Versions", Object.entries(w.versions).map(([k, v]) => `${k} ${v}`).join(" · ")],
+      [say("why.extreme"), isKnown(w.extreme) ? written(w.extreme) : ""],
+      [say("why.limit"), isKnown(w.limit) ? written(w.limit) : ""],
+      [say("why.delay"), w.delay === null || w.delay === undefined ? "" : w.delay ? seconds(w.delay) : say("limits.at_once")],
+      [say("why.usual"), usual],
+      [say("why.others"), others.join(" · ")],
+      [say("why.news2"), score],
+      [say("why.rule"), w.rule],
+      [say("why.source"), w.source],
+      [say("why.measured"), w.complete ? say("why.signals", { n: w.complete }) : ""],
+      [say("why.reason"), w.reason],
+      [say("why.versions"), Object.entries(w.versions).map(([k, v]) => `${k} ${v}`).join(" · ")],
     ].filter(([, text]) => text);
     return make("dl", "why", ...lines.flatMap(([k, v]) => [make("dt", "", k), make("dd", "", v)]));
   }
@@ -415,15 +505,20 @@ window.icuBed = (() => {
     isFetching = true;
     isWanted = false;
     if (since < LEAST_MS) await new Promise((then) => setTimeout(then, LEAST_MS - since));
-    const wanted = id;
+    const [wanted, asked] = [id, hours];
     try {
       if (!wanted) return;
-      const query = new URLSearchParams({ patient: wanted, hours });
-      const answer = await fetch(`/beds?${query}`, { cache: "no-store" });
-      if (!answer.ok) throw new Error(answer.status);
-      const found = await answer.json();
+      const isOld = !course || performance.now() - courseAt > COURSE_MS[asked];
+      const [found, then] = await Promise.all([
+        get("/beds", { patient: wanted }),
+        isOld ? get("/courses", { patient: wanted, hours: asked }) : null,
+      ]);
       if (id === wanted) {
         data = found;
+        if (then && asked === hours) {
+          course = then;
+          courseAt = performance.now();
+        }
         isStale = false;
       }
     } catch {
@@ -432,8 +527,14 @@ window.icuBed = (() => {
       isFetching = false;
       fetchedAt = performance.now();
     }
-    if (id && id === wanted) drawFetched();
-    if (id && (isWanted || id !== wanted)) load();
+    if (id && id === wanted && place && !place.dataset.gone) drawFetched();
+    if (id && (isWanted || id !== wanted || asked !== hours)) load();
+  }
+
+  async function get(path, query) {
+    const answer = await fetch(`${path}?${new URLSearchParams(query)}`, { cache: "no-store" });
+    if (!answer.ok) throw new Error(answer.status);
+    return answer.json();
   }
 
   function drawFetched() {
@@ -442,239 +543,114 @@ window.icuBed = (() => {
     drawSince();
     if (!data) return;
     drawHours();
-    drawTrends();
+    if (course) window.icuTrends.draw(parts.trend, course, data, hours);
     drawChart();
     drawLimits();
   }
 
   function drawSince() {
-    const { hhmmss, hhmm } = W();
-    const seen = data && data.since ? `Seen by this view itself, since ${hhmm(data.since)}.` : "";
-    const asOf = data ? ` As of ${hhmmss(data.t)}${isStale ? ": NOT CURRENT" : "."}` : "";
-    parts.since.textContent = seen + asOf;
+    const seen = course && course.since ? say(`bed.since.${course.source}`, { at: moment(course.since) }) : "";
+    const asOf = data ? say(isStale ? "bed.as_of_stale" : "bed.as_of", { at: hhmmss(data.t) }) : "";
+    parts.since.textContent = [seen, asOf].filter(Boolean).join(" ");
     parts.since.className = isStale ? "since bad" : "since";
   }
 
   function drawHours() {
-    const { make } = W();
-    const title = parts.trend.parentElement.querySelector("h3");
+    const title = parts.trendBox.querySelector("h3");
     fill(title, [hours], () => [
-      "Trend ",
+      `${say("bed.trend")} `,
       ...HOURS.map((n) => {
-        const button = ASKS.button(`${n} h`, () => {
+        const made = button(say("bed.hours", { n }), () => {
           hours = n;
+          course = null;
           load();
+          drawHours();
         });
-        button.setAttribute("aria-pressed", String(n === hours));
-        return button;
+        made.setAttribute("aria-pressed", String(n === hours));
+        return made;
       }),
     ]);
   }
 
-  function drawTrends() {
-    const { make } = W();
-    const { lines } = data.trend;
-    const some = TRENDS.filter(([code]) => lines[code] && lines[code].some(Boolean));
-    fill(parts.trend, [some.map(([code]) => code)], () =>
-      some.length
-        ? some.map(([code, label, colour]) => {
-            const canvas = make("canvas");
-            canvas.setAttribute("role", "img");
-            const name = make("b", "", label);
-            name.style.color = `var(${colour})`;
-            const line = make("div", "trend", name, canvas);
-            line.dataset.code = code;
-            return line;
-          })
-        : [make("p", "quiet", "Nothing measured in this time.")],
-    );
-    some.forEach(([code, label, colour, span], i) => {
-      const canvas = parts.trend.children[i].querySelector("canvas");
-      drawTrend(canvas, code, label, colour, span, i === some.length - 1);
-    });
-  }
-
-  function drawTrend(canvas, code, label, colour, leastSpan, isLast) {
-    const { hhmm } = W();
-    const { from, step, lines } = data.trend;
-    const points = lines[code];
-    const box = canvas.parentElement;
-    box.classList.toggle("last", isLast);
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    const scale = devicePixelRatio || 1;
-    canvas.width = width * scale;
-    canvas.height = height * scale;
-    const pen = canvas.getContext("2d");
-    pen.scale(scale, scale);
-    const style = getComputedStyle(document.documentElement);
-    const paint = (name) => style.getPropertyValue(name);
-    const known = points.filter(Boolean);
-    const limits = data.limits.filter((limit) => limit.g === code && limit.limit > 0);
-    const lows = limits.filter((l) => l.sign === "<").map((l) => l.limit);
-    const highs = limits.filter((l) => l.sign === ">").map((l) => l.limit);
-    const lowest = lows.length ? Math.max(...lows) : null;
-    const highest = highs.length ? Math.min(...highs) : null;
-    const all = [...known.map((p) => p[0]), ...known.map((p) => p[1])];
-    for (const limit of [lowest, highest]) if (limit !== null) all.push(limit);
-    let [low, high] = [Math.min(...all), Math.max(...all)];
-    const spare = Math.max(0, leastSpan - (high - low)) / 2 + (high - low) * 0.06;
-    [low, high] = [low - spare, high + spare];
-    const bottom = height - (isLast ? 16 : 3);
-    const toX = (i) => LEFT + ((i + 0.5) / points.length) * (width - LEFT - 4);
-    const toY = (y) => 3 + ((high - y) / (high - low)) * (bottom - 3);
-
-    pen.fillStyle = paint("--edge");
-    pen.globalAlpha = 0.6; // beyond the limits
-    if (highest !== null) pen.fillRect(LEFT, 3, width - LEFT, Math.max(0, toY(highest) - 3));
-    if (lowest !== null) pen.fillRect(LEFT, toY(lowest), width - LEFT, Math.max(0, bottom - toY(lowest)));
-    pen.globalAlpha = 1;
-
-    pen.font = "11px system-ui, sans-serif";
-    pen.fillStyle = paint("--muted");
-    pen.strokeStyle = paint("--edge");
-    pen.textBaseline = "middle";
-    pen.textAlign = "right";
-    const marks = [lowest, highest].filter((y) => y !== null);
-    if (!marks.length) marks.push(Math.round((low + high) / 2));
-    for (const y of marks) pen.fillText(String(y), LEFT - 4, Math.min(bottom - 5, Math.max(8, toY(y))));
-    const every = { 1: 15, 2: 30, 4: 60 }[hours] * 60000;
-    pen.textBaseline = "alphabetic";
-    pen.textAlign = "center";
-    for (let at = Math.ceil(from / every) * every; at < from + points.length * step; at += every) {
-      const x = toX((at - from) / step - 0.5);
-      pen.beginPath();
-      pen.moveTo(x, 3);
-      pen.lineTo(x, bottom);
-      pen.stroke();
-      if (isLast && x > LEFT + 16 && x < width - 18) pen.fillText(hhmm(at), x, height - 3);
-    }
-
-    pen.strokeStyle = pen.fillStyle = paint(colour);
-    pen.lineJoin = "round";
-    let isDown = false; // a gap in the data is a gap in the line
-    const path = new Path2D();
-    points.forEach((point, i) => {
-      if (point) {
-        const [least, most, mean] = point;
-        pen.globalAlpha = 0.35;
-        pen.fillRect(toX(i) - 1, toY(most), 2, Math.max(1, toY(least) - toY(most)));
-        if (!isDown) path.moveTo(toX(i) - 1, toY(mean));
-        path.lineTo(toX(i) + (isDown ? 0 : 1), toY(mean));
-      }
-      isDown = Boolean(point);
-    });
-    pen.globalAlpha = 1;
-    pen.lineWidth = 1.8;
-    pen.stroke(path);
-
-    // Alarms of this signal: a mark where each began.
-    pen.fillStyle = paint("--text");
-    for (const episode of data.alarms) {
-      if (episode.g !== code && !(code === "abp_mean" && /^abp_/.test(episode.g || ""))) continue;
-      const i = (episode.o - from) / step;
-      if (i < 0 || i > points.length) continue;
-      const x = toX(i - 0.5);
-      pen.beginPath();
-      pen.moveTo(x - 4, 2);
-      pen.lineTo(x + 4, 2);
-      pen.lineTo(x, 9);
-      pen.fill();
-    }
-    const last = known.at(-1);
-    canvas.setAttribute(
-      "aria-label",
-      `${label}, ${hours} h: ${Math.min(...known.map((p) => p[0]))} to ${Math.max(...known.map((p) => p[1]))}, last ${last[2]}`,
-    );
-  }
-
-  function age(seconds) {
-    if (seconds < 90) return `${seconds} s`;
-    if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-    return `${Math.round(seconds / 3600)} h`;
-  }
-
   function drawChart() {
-    const { make } = W();
     const score = data.news2;
     fill(parts.chart, [score, data.unusual], () => {
-      if (!score) return [make("p", "quiet", "No NEWS2: no input is known, or no scores come.")];
-      const cell = (text, className) => make("td", className || "", text);
-      const rows = score.rows.map((input) => {
-        const isMissing = input.points === null;
-        const name = input.name === "SpO₂" ? `SpO₂ (scale ${score.scale})` : input.name;
-        const line = make("tr", isMissing ? "missing" : `p${input.points}`);
-        const head = make("th", "", name);
-        head.scope = "row";
-        line.append(
-          head,
-          cell(isMissing ? "–" : String(input.value)),
-          cell(isMissing ? "–" : String(input.points), "points"),
-          cell(isMissing ? "missing" : `${age(input.age)} ago${input.by ? `, ${input.by}` : ""}`),
-        );
-        return line;
-      });
-      const atLeast = score.complete < score.of ? "at least " : "";
-      const total = make(
-        "p",
-        "total",
-        make("b", "", `${atLeast}${score.total}`),
-        ` · ${score.band} risk · ${score.complete}/${score.of} inputs`,
-      );
-      const made = [total, make("table", "", make("tbody", "", ...rows))];
-      if (data.unusual) {
-        const shares = data.unusual.shares.map(([name, share]) => `${name} ${share} %`).join(" · ");
-        made.push(
-          make("p", "quiet", `◇ A model's hint, no alarm: unusual ${data.unusual.score} of 1 (${shares}) · ${data.unusual.model}`),
-        );
-      }
-      made.push(make("p", "quiet", "© Royal College of Physicians. Not validated for ICU."));
-      return made;
+      const note = make("p", "quiet", say("news2.copyright"));
+      const made = score ? NEWS2.chart(score) : [make("p", "quiet", say("news2.none"))];
+      if (data.unusual) made.push(hint(data.unusual));
+      return [...made, note];
     });
+  }
+
+  /* What a model finds unusual: a hint, and said to be one. */
+  function hint({ score, shares, model }) {
+    const parts = shares.map(([name, share]) => `${name} ${share} %`).join(" · ");
+    const text = say("news2.unusual", { score: number(score, 2), shares: parts, model });
+    return make("p", "quiet", `◇ ${text}`);
   }
 
   function drawLimits() {
-    const { make, MARKS, hhmm } = W();
+    const { MARKS } = W();
     fill(parts.limits, [data.limits, data.profile], () => {
-      const rows = data.limits.map((limit) => {
-        const unit = limit.unit ? ` ${limit.unit}` : "";
-        const own = limit.own
-          ? `own: ${limit.own.by}, ${hhmm(limit.own.at)} until ${hhmm(limit.own.until)}`
-          : limit.source;
-        const line = make("tr", limit.own ? "own" : "");
-        const head = make("th", "", limit.name);
-        head.scope = "row";
-        line.append(
-          head,
-          make("td", "", MARKS[limit.p]),
-          make("td", "", `${limit.sign} ${limit.limit}${unit}`),
-          make("td", "", limit.delay ? `${limit.delay} s` : "at once"),
-          make("td", "source", own),
-        );
-        return line;
-      });
-      const changed = data.limits.filter((limit) => limit.own).length;
-      const details = make("details", "");
-      details.append(
-        make("summary", "", `${data.profile}, ${changed || "none"} changed for this patient`),
-        make("table", "", make("tbody", "", ...rows)),
+      const own = data.limits.filter((limit) => limit.own);
+      const details = make(
+        "details",
+        "",
+        make("summary", "", own.length ? say("limits.changed", { n: own.length, profile: data.profile }) : say("limits.unchanged", { profile: data.profile })),
+        limitTable(data.limits, MARKS),
       );
-      return [details];
+      const link = make("a", "change", say("limits.page"));
+      link.href = `/limits/${encodeURIComponent(id)}`;
+      const made = own.length ? [limitTable(own, MARKS), details] : [details];
+      return [...made, make("p", "", link)];
     });
   }
 
+  function limitTable(limits, MARKS) {
+    const rows = limits.map((limit) => {
+      const text = number(inUnit(limit.g, limit.limit), digitsOf(limit.g) + 1);
+      const { own } = limit;
+      const source = own
+        ? say("limits.own", { by: own.by, at: hhmm(own.at), until: moment(own.until) })
+        : limit.source;
+      const line = make("tr", own ? "own" : "");
+      const head = make("th", "", signalName(limit.g));
+      head.scope = "row";
+      line.append(
+        head,
+        make("td", "", MARKS[limit.p]),
+        make("td", "", `${limit.sign} ${text} ${unitOf(limit.g)}`.trim()),
+        make("td", "", limit.delay ? say("age.seconds", { n: number(limit.delay, 1) }) : say("limits.at_once")),
+        make("td", "source", source),
+      );
+      return line;
+    });
+    return make("table", "", make("tbody", "", ...rows));
+  }
+
+  /* What a printed page says of itself: whose it is, when it was printed, and by whom. */
+  function sayPrinted() {
+    if (!id || !row || !parts.printed) return;
+    const by = ASKS.me().by || say("page.printed_by_nobody");
+    const patient = say("bed.patient", { bed: W().place(row), id });
+    const printed = say("page.printed", { at: moment(Date.now()), by });
+    parts.printed.textContent = [patient, printed, parts.since.textContent, say("page.note")].join(" · ");
+  }
+  window.addEventListener("beforeprint", sayPrinted);
+  window.matchMedia("print").addEventListener("change", sayPrinted);
+
   /* An answer may change what is fetched, though no frame says so. */
   ASKS.onChange(() => {
-    if (id && !lost) load();
+    if (!id || lost || !place || place.dataset.gone) return;
+    parts.observeBox.hidden = !ASKS.may("observe");
+    load();
   });
 
   function focus() {
     if (parts && id) parts.close.focus();
   }
 
-  window.addEventListener("resize", () => {
-    layOut();
-    if (id && data) drawTrends();
-  });
+  window.addEventListener("resize", layOut);
 
-  return { draw, hide, focus };
+  return { draw, drawGone, hide, focus, signalName };
 })();
