@@ -17,7 +17,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from icu_stream import clock, profiles
-from icu_stream.access.roles import MAY, Page, Person, Role
+from icu_stream.access.roles import MAY, Person, Role
 from icu_stream.domain.limits import Rules
 from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
@@ -26,7 +26,10 @@ from icu_stream.ward import callbacks, layout, wording
 from icu_stream.ward.desk import Desk, Fate, Wish
 from icu_stream.ward.feed import Feed
 from icu_stream.ward.frames import Hub, Mailbox
-from icu_stream.ward.pages import Show, guard
+from icu_stream.ward.pages import guard
+from icu_stream.ward.pages.chronicle import Chronicle
+from icu_stream.ward.pages.house import House
+from icu_stream.ward.pages.reading import Reader
 from icu_stream.ward.signin import CLOSE_CODE, Gate, Sessions
 from icu_stream.ward.stations import Stations
 from icu_stream.ward.tiles import Ward
@@ -80,8 +83,11 @@ async def serve(
         ward = Ward()
         hub = Hub(ward)
         desk = Desk(settings)
+        log_ = Chronicle()
         config = uvicorn.Config(
-            create_app(hub, sessions, ward, desk, rules, Stations()),
+            create_app(
+                hub, sessions, ward, desk, rules, Stations(), House(ward, log_)
+            ),
             lifespan="on",
             ws="websockets-sansio",
             ws_max_size=_MAX_MESSAGE_BYTES,
@@ -95,6 +101,7 @@ async def serve(
         async with asyncio.TaskGroup() as group:
             feed_task = group.create_task(Feed(settings, ward, desk.heed).run())
             hub_task = group.create_task(hub.run())
+            log_task = group.create_task(Reader(settings, log_).run())
             group.create_task(
                 _announce(server, listener, "" if given else token, say, stop)
             )
@@ -103,6 +110,7 @@ async def serve(
             stop.set()
             feed_task.cancel()
             hub_task.cancel()
+            log_task.cancel()
             await desk.close()
 
 
@@ -122,6 +130,7 @@ def create_app(
     desk: Desk,
     rules: Rules,
     stations: Stations,
+    house: House,
 ) -> Gate:
     """The whole web application: Dash, the live socket, and the gate around both.
 
@@ -132,6 +141,7 @@ def create_app(
         desk: Where commands go.
         rules: The profile whose limits a bed's page shows.
         stations: What the screens say of their sound.
+        house: The pages beside the ward.
     """
     # Our own FastAPI: the documentation pages of the default one load from a CDN.
     api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -156,10 +166,12 @@ def create_app(
     api.add_api_route("/words.js", words, methods=["GET"])
     api.add_api_route("/beds", beds(ward, rules), methods=["GET"])
     api.add_api_route("/commands", commands(desk), methods=["POST"])
+    house.routes(api)
     app.init_app(api)
     app.layout = layout.page
-    shows: dict[Page, Show] = {}
-    callbacks.register(app, shows)
+    callbacks.register(app, house.shows(app))
+    # Else a page that is opened before the ward itself would come without scripts.
+    app._setup_server()  # type: ignore[no-untyped-call]  # noqa: SLF001 - public is none
     api.add_api_websocket_route("/live", live(hub, stations))
     hashes = " ".join(app.csp_hashes())
     policy = (

@@ -53,7 +53,11 @@ def place(address: str) -> Place | None:
 
     >>> place("/limits/p-0007").path, place("/alarms.csv").path, place("/alarmsystem")
     ('/limits', '/alarms', None)
+    >>> place("/bed/p-0007").title
+    'Ward'
     """
+    if address.startswith(f"/{Page.BED}/"):
+        address = f"/{Page.WARD}"  # the ward, with that bed open before it
     for known in PLACES:
         if address == known.path:
             return known

@@ -1,0 +1,229 @@
+"""Reads the log of the ward from Kafka: what comes, and backwards what was before.
+
+A consumer of its own, beside the live feed: a topic's past is read in chunks, from each
+partition's end to its beginning, always in the partition that is known for the shortest
+time. So the newest is there first, and from when on nothing is missing can be said at each
+moment. It goes slowly, with a pause after each few records, for the frames are made in the
+same process; it ends at the topics' beginnings, when the log is full, or after `READ_MOST`
+records, most of which are restatements.
+"""
+
+import asyncio
+import contextlib
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from icu_stream import bus, clock
+from icu_stream.contracts import topics
+from icu_stream.contracts.commands import Command, CommandResult
+from icu_stream.errors import ConfigurationError
+from icu_stream.observability import log
+from icu_stream.settings import Settings
+from icu_stream.ward.pages.chronicle import Chronicle, Told
+
+
+# Ours: some minutes of reading, and then the log is as long as it will be.
+READ_MOST = 1_000_000
+_CHUNK = 2_000
+# 200 records take 5 ms; so at most a quarter of the time goes into the past.
+_SLICE = 200
+_REST_S = 0.015
+_WAIT_MS = 200
+_SILENT_S = 10.0
+_RETRY_S = 5.0
+
+_TOLD = msgspec.json.Decoder(Told)
+_COMMAND = msgspec.json.Decoder(Command)
+_RESULT = msgspec.json.Decoder(CommandResult)
+
+
+class Stretch(msgspec.Struct):
+    """What of one partition is to be read back still.
+
+    Attributes:
+        begin: Its first offset that Kafka keeps.
+        position: All from there on was read.
+        known_ms: Since when, therefore, it is known.
+        kept_ms: Since when Kafka keeps it.
+    """
+
+    begin: int
+    position: int
+    known_ms: int
+    kept_ms: int
+
+    @property
+    def is_done(self) -> bool:
+        """Is there nothing before?"""
+        return self.position <= self.begin
+
+    @property
+    def limit_ms(self) -> int:
+        """Before this moment something may be missing; 0: nothing ever was deleted."""
+        if not self.is_done:
+            return self.known_ms
+        return self.kept_ms if self.begin else 0
+
+
+def complete_since(stretches: Iterable[Stretch], now_ms: int) -> int:
+    """From when on all partitions together are known.
+
+    Where nothing was deleted and all was read, that is the first record's moment.
+
+    >>> complete_since([Stretch(0, 0, 50, 1), Stretch(0, 9, 70, 1)], 99)
+    70
+    >>> complete_since([Stretch(0, 0, 50, 1), Stretch(0, 0, 40, 1)], 99)
+    40
+    >>> complete_since([Stretch(0, 0, 50, 1), Stretch(9, 9, 99, 1)], 99)
+    1
+    """
+    known = list(stretches)
+    limit = max((s.limit_ms for s in known), default=0)
+    return limit or min((s.known_ms for s in known), default=now_ms)
+
+
+class Reader:
+    """Kafka's alerts, commands and answers on their way to the log.
+
+    Args:
+        settings: Where Kafka is.
+        chronicle: The log.
+    """
+
+    def __init__(self, settings: Settings, chronicle: Chronicle) -> None:
+        self._settings = settings
+        self._log = chronicle
+        self._next: dict[TopicPartition, int] = {}
+        self._stretches: dict[TopicPartition, Stretch] = {}
+        prefix = settings.topic_prefix
+        self._readers: dict[str, Callable[[bytes], None]] = {
+            prefix + topics.ALERTS.name: self._read_alert,
+            prefix + topics.COMMANDS.name: self._read_command,
+            prefix + topics.COMMAND_RESULTS.name: self._read_result,
+        }
+
+    async def run(self) -> None:
+        """Read until cancelled; a broker that is away is tried again for ever."""
+        while True:
+            consumer = bus.consumer(self._settings)
+            try:
+                await consumer.start()
+                await self._begin(consumer)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._follow(consumer))
+                    group.create_task(self._look_back())
+            except* (KafkaError, ConfigurationError, OSError, TimeoutError) as errors:
+                reason = (
+                    str(errors.exceptions[0]) or type(errors.exceptions[0]).__name__
+                )
+                log.warning("ward_log_lost", reason=reason)
+                await asyncio.sleep(_RETRY_S)
+            finally:
+                with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                    await consumer.stop()
+
+    async def _begin(self, consumer: AIOKafkaConsumer) -> None:
+        """Go to where reading goes on; at the first time, to the end."""
+        present = await consumer.topics()
+        if missing := self._readers.keys() - present:
+            msg = f"topics missing: {', '.join(sorted(missing))}"
+            raise ConfigurationError(msg)
+        tps = [
+            TopicPartition(name, number)
+            for name in self._readers
+            for number in range(self._settings.partitions)
+        ]
+        consumer.assign(tps)
+        if not self._next:
+            self._next = await consumer.end_offsets(tps)
+            begins = await consumer.beginning_offsets(tps)
+            now_ms = clock.now_ms()
+            prefix = self._settings.topic_prefix
+            keeps = {prefix + t.name: t.retention_ms for t in topics.TOPICS}
+            self._stretches = {
+                tp: Stretch(
+                    begins[tp], self._next[tp], now_ms, now_ms - keeps[tp.topic]
+                )
+                for tp in tps
+            }
+            self._log.read_back(now_ms)
+        for tp, offset in self._next.items():
+            consumer.seek(tp, offset)
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            batches = await consumer.getmany(timeout_ms=_WAIT_MS, max_records=_SLICE)
+            for tp, records in batches.items():
+                for record in records:
+                    self._take(record)
+                self._next[tp] = records[-1].offset + 1
+            await asyncio.sleep(0)
+
+    async def _look_back(self) -> None:
+        """Read the past, chunk by chunk, until there is none or it is enough."""
+        if self._log.is_read_back:
+            return
+        read = 0
+        consumer = bus.consumer(self._settings)
+        await consumer.start()
+        try:
+            while read < READ_MOST and not self._log.is_full:
+                open_ = [tp for tp, s in self._stretches.items() if not s.is_done]
+                if not open_:
+                    break
+                tp = max(open_, key=lambda tp: self._stretches[tp].known_ms)
+                read += await self._read_chunk(consumer, tp, self._stretches[tp])
+                self._log.read_back(
+                    complete_since(self._stretches.values(), clock.now_ms())
+                )
+        finally:
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                await consumer.stop()
+        self._log.is_read_back = True
+        log.info("ward_log_read_back", records=read, since_ms=self._log.since_ms)
+
+    async def _read_chunk(
+        self, consumer: AIOKafkaConsumer, tp: TopicPartition, stretch: Stretch
+    ) -> int:
+        """Read the records before what is known of one partition."""
+        first = max(stretch.begin, stretch.position - _CHUNK)
+        consumer.assign([tp])
+        consumer.seek(tp, first)
+        read, known_ms = 0, stretch.known_ms
+        until_s = clock.monotonic_s() + _SILENT_S
+        while await consumer.position(tp) < stretch.position:
+            batches = await consumer.getmany(
+                tp, timeout_ms=_WAIT_MS, max_records=_SLICE
+            )
+            for record in batches.get(tp, ()):
+                if record.offset >= stretch.position:
+                    break
+                known_ms = min(known_ms, record.timestamp)
+                read += 1
+                self._take(record)
+            if batches:
+                until_s = clock.monotonic_s() + _SILENT_S
+            elif clock.monotonic_s() > until_s:
+                break  # a transaction's mark was the last there is
+            await asyncio.sleep(_REST_S)
+        stretch.position, stretch.known_ms = first, known_ms
+        return read
+
+    def _take(self, record: ConsumerRecord) -> None:
+        # What cannot be read is counted and told by the feed, which reads it, too.
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            self._readers[record.topic](record.value or b"")
+
+    def _read_alert(self, value: bytes) -> None:
+        self._log.tell(_TOLD.decode(value))
+
+    def _read_command(self, value: bytes) -> None:
+        self._log.ask(_COMMAND.decode(value))
+
+    def _read_result(self, value: bytes) -> None:
+        self._log.answer(_RESULT.decode(value))
