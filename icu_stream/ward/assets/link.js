@@ -76,9 +76,11 @@ window.icuLink = (() => {
     document.documentElement.dataset.frame = number;
   }
 
-  /* Tell the server something of this screen; it is lost when there is no connection. */
+  /* Tell the server something of this screen; false without a connection. */
   function tell(report) {
-    if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(report));
+    const isOpen = Boolean(socket) && socket.readyState === WebSocket.OPEN;
+    if (isOpen) socket.send(JSON.stringify(report));
+    return isOpen;
   }
 
   return {
@@ -88,6 +90,10 @@ window.icuLink = (() => {
     },
     wake,
     tell,
+    again: () => {
+      attempts = 0;
+      reconnect();
+    },
     isSignedOut: () => signedOut,
   };
 })();

@@ -178,6 +178,7 @@ window.icuTile = (() => {
       texts.reduce((w, text) => w + plain(text), start + (texts[2] ? CHIP : 0));
     const best = choices.find((texts) => widthOf(texts) <= width) || choices.at(-1);
     [tile.paused, tile.who, tile.news].forEach((node, i) => write(node, best[i]));
+    tile.isSilent = Boolean(kind);
     dressSign(tile.sign, kind || "none");
     dress(tile.chip, best[2] ? `news ${BANDS[row.n[3]] || "b0"}` : "news");
   }

@@ -10,6 +10,7 @@
  *   commands.js  what a person asks, and what became of it
  *   link.js      the socket
  *   one_bed.js   one bed beside the ward
+ *   sound.js     what is heard of the alarms
  *   tile.js      one bed in the ward
  *   ward.js      all of them: bar, units, list, tiles, keys
  *
@@ -28,18 +29,22 @@
   const MAX_BEDS = { l: 16, m: 48, s: 110 }; // beds up to which a density serves
   const UNITS_FROM = 49; // beds from which the units are offered one by one
   const MAX_ROWS = 8; // of the list; the style says fewer on small screens
+  const SORT_MS = 10000; // UI: tiles are sorted at most so often
+  const SPOKEN = 8; // what was read out stays so long, for a reader that is slow
 
+  const BED_PATH = "/bed/";
   const NIGHT_FROM = 22;
   const NIGHT_TO = 6;
 
   const ASKS = window.icuCommands;
   const BED = window.icuBed;
   const LINK = window.icuLink;
+  const SOUND = window.icuSound;
   const TILE = window.icuTile;
   const { make } = ASKS;
   const { say, hhmm, hhmmss, hour } = window.icuWords;
   const { MARKS, LEVELS, HIGH, alarmsOf, hintsOf } = window.icuAlarm;
-  const { isOpen, fate, looks } = window.icuAlarm;
+  const { isOpen, fate, looks, keyOf } = window.icuAlarm;
   const { write, dress, place } = TILE;
 
   // ---------------------------------------------------------------- state
@@ -52,13 +57,16 @@
   let lost = true; // no values may be shown
   let everHeard = false;
   let wasComplete = false; // every open alarm was known when the list was drawn
-  const inAddress = (name) => new URLSearchParams(location.hash.slice(1)).get(name) || "";
-  let unit = inAddress("unit");
+  const unitInAddress = () => new URLSearchParams(location.hash.slice(1)).get("unit") || "";
+  let unit = unitInAddress();
   let open = ""; // id of the row whose bed is open
   let focused = ""; // id of the tile that the keys are at
   let mounted = null; // the #ward that the tiles are in
   let density = "l";
-  const announced = new Set(); // high alarms that were read out
+  let announced = new Set(); // what is read out: high alarms, and the bar's own
+  let shown = null; // the rows that this screen shows, in the order of the beds
+  let isByNeed = localStorage.order === "need"; // tiles: worst first
+  let sortedAt = 0;
 
   // ---------------------------------------------------------------- small things
 
@@ -67,8 +75,10 @@
 
   const inOrder = (a, b) =>
     collator.compare(place(a), place(b)) || collator.compare(a.d[1], b.d[1]);
-  const shownRows = () =>
-    [...rows.values()].filter((row) => !unit || row.d[2] === unit).sort(inOrder);
+  function shownRows() {
+    shown ||= [...rows.values()].filter((row) => !unit || row.d[2] === unit).sort(inOrder);
+    return shown;
+  }
 
   // ---------------------------------------------------------------- frames
 
@@ -86,6 +96,15 @@
     lost = false;
     if (isSnapshot || wasLost || frame.x || !mounted) drawAll();
     else draw(frame.b || []);
+    sortTiles();
+    sound();
+  }
+
+  /* Frames step it; without them, the Worker's clock does. */
+  function sound() {
+    const isTrouble = message()[0] === "alert";
+    SOUND.step({ rows: lost ? [] : shownRows(), time: lost ? 0 : serverTime, isTrouble });
+    if (lost) LINK.wake("sound", 500, () => lost && sound());
   }
 
   function take({ p, ...change }) {
@@ -101,11 +120,13 @@
   function lose() {
     lost = true;
     drawAll();
+    sound();
   }
 
   // ---------------------------------------------------------------- what is drawn
 
   function drawAll() {
+    shown = null;
     mount();
     drawTiles();
     drawAround();
@@ -121,7 +142,9 @@
     if (isNew) return drawAll();
     for (const change of changes)
       if (tiles.has(change.i)) TILE.draw(tiles.get(change.i), rows.get(change.i), change);
-    const isAlarm = changes.some((change) => change.al || change.h || "n" in change);
+    const isAlarm = changes.some((change) =>
+      ["al", "h", "n", "z", "off"].some((field) => field in change),
+    );
     drawAround(isAlarm);
     countDown();
     drawBed(changes.find((change) => change.i === open));
@@ -131,12 +154,15 @@
   function countDown() {
     for (const [id, tile] of tiles) {
       const row = rows.get(id);
-      if (row.z && row.z.u !== null) TILE.drawHead(tile, row);
+      if (tile.isSilent || row.z || SOUND.left(id)) TILE.drawHead(tile, row);
     }
   }
 
   function drawBed(change) {
-    if (open) BED.draw(rows.get(open), { lost, serverTime, change });
+    if (!open || !mounted) return;
+    const row = rows.get(open);
+    if (row && !row.e) BED.draw(row, { lost, serverTime, change });
+    else if (status.r && !lost) BED.drawGone(open);
   }
 
   function drawAround(isAlarm = true) {
@@ -146,9 +172,9 @@
       wasComplete = isComplete;
       drawUnits();
       drawList();
-      announce();
       flashTogether();
     }
+    announce();
   }
 
   // ---------------------------------------------------------------- bar
@@ -251,15 +277,22 @@
   }
 
   function address() {
-    const params = new URLSearchParams();
-    if (unit) params.set("unit", unit);
-    if (open) params.set("bed", open);
-    return location.pathname + (params.size ? `#${params}` : "");
+    const path = open ? BED_PATH + encodeURIComponent(open) : "/";
+    return path + (unit ? `#${new URLSearchParams({ unit })}` : "");
   }
 
   // ---------------------------------------------------------------- one bed
 
-  /* The bed that is open is in the address, too: the way back is the browser's own. */
+  /* The bed that is open has an address of its own: the way back is the browser's. */
+  function bedInAddress() {
+    if (!location.pathname.startsWith(BED_PATH)) return "";
+    try {
+      return decodeURIComponent(location.pathname.slice(BED_PATH.length));
+    } catch {
+      return "?"; // no patient's id
+    }
+  }
+
   function openBed(id) {
     if (!rows.has(id) || rows.get(id).e || id === open) return;
     const isFirst = !open;
@@ -289,10 +322,10 @@
   }
 
   window.addEventListener("popstate", () => {
-    const id = inAddress("bed");
-    unit = inAddress("unit");
+    const id = bedInAddress();
+    unit = unitInAddress();
     if (!id && open) hideBed();
-    else if (id && rows.has(id)) open = id;
+    else if (id) open = id;
     if (mounted) drawAll();
   });
 
@@ -355,12 +388,15 @@
     if (event.target.closest("input, select, textarea, dialog")) return;
     if (event.key === "?") return showKeys();
     if (event.key === "Escape") return closeBed();
-    const box = event.target.closest(".tile[data-id]");
+    const box = event.target.closest(".tile[data-id], .row[data-row]");
     if (!box) return;
-    const { id } = box.dataset;
-    if (STEPS[event.key]) move(STEPS[event.key]());
+    const id = box.dataset.id || box.dataset.row;
+    const key = event.key.toLowerCase();
+    if (key === "a") acknowledge(rows.get(id));
+    else if (key === "s") SOUND.toggle(rows.get(id));
+    else if (!box.dataset.id) return; // a row of the list is a button by itself
+    else if (STEPS[event.key]) move(STEPS[event.key]());
     else if (event.key === "Enter" || event.key === " ") openBed(id);
-    else if (event.key === "a" || event.key === "A") acknowledge(rows.get(id));
     else return;
     event.preventDefault();
   }
@@ -371,12 +407,17 @@
       [say("keys.arrows"), say("keys.arrows_do")],
       [say("keys.enter"), say("keys.enter_do")],
       ["A", say("keys.acknowledge_do")],
+      ["S", say("keys.sound_do")],
       [say("keys.escape"), say("keys.escape_do")],
       ["?", say("keys.help_do")],
     ].map(([key, text]) => make("p", "", make("kbd", "", key), ` ${text}`));
+    const signs = ["audio-paused", "alarm-paused", "audio-off", "alarm-off"].map((kind) =>
+      make("p", "", make("kbd", "", TILE.sign(kind)), ` ${say(`sign.${kind}`)}`),
+    );
+    signs.push(make("p", "", make("kbd", "", "✓"), ` ${say("sign.acknowledged")}`));
     const close = ASKS.button(say("ask.close"), () => dialog.close());
     dialog.setAttribute("aria-label", say("keys.title"));
-    dialog.append(...lines, close);
+    dialog.append(...lines, make("hr"), ...signs, close);
     dialog.onclose = () => dialog.remove();
     document.body.append(dialog);
     dialog.showModal();
@@ -395,7 +436,7 @@
       status.r,
       wasComplete,
       unit,
-      needy.map((row) => [row.d, row.al]),
+      needy.map((row) => [row.d, row.al, TILE.silence(row)[0]]),
       shownRows().filter((row) => hintsOf(row).length).map((row) => row.d),
       density,
     ]);
@@ -453,6 +494,12 @@
     const [first, ...others] = row.al;
     const head = make("span", "head", make("b", "", place(row)));
     if (row.d[1] !== place(row)) head.append(make("span", "who", row.d[1]));
+    const [silence] = TILE.silence(row);
+    if (silence) {
+      const mark = make("span", "silent", TILE.sign(silence));
+      mark.title = say(`sign.${silence}`);
+      head.append(mark);
+    }
     if (others.length) head.append(make("span", "others", `+${others.length}`));
     const word = first.w ? `${first.w}: ` : "";
     const text = make("span", "text", `${MARKS[first.p]} ${word}${first.f}`);
@@ -472,24 +519,25 @@
     delete box.dataset.key;
   }
 
+  /* Each new high alarm is read out once, and so is the bar's own alarm. */
   function announce() {
-    const live = byId("live-alarm");
-    if (!live || lost) return;
-    const now = new Set();
-    const fresh = [];
-    for (const row of rows.values())
+    const [kind, text] = message();
+    const now = new Map();
+    if (kind === "alert") now.set(text, text);
+    for (const row of lost ? [] : rows.values())
       for (const alarm of alarmsOf(row))
         if (alarm.p === HIGH && isOpen(alarm)) {
-          // What is told anew is read out anew.
-          const key = `${alarm.i} ${alarm.e ? alarm.e[1] : ""}`;
-          now.add(key);
           const anew = alarm.e ? say(`anew.${alarm.e[0]}`) : "";
           const fields = { bed: place(row), text: alarm.f, anew };
-          if (!announced.has(key)) fresh.push(say(anew ? "speak.anew" : "speak.new", fields));
+          now.set(keyOf(alarm), say(anew ? "speak.anew" : "speak.new", fields));
         }
-    announced.clear();
-    for (const id of now) announced.add(id);
-    if (fresh.length) live.textContent = fresh.join(". ");
+    const live = byId("live-alarm");
+    if (!live) return;
+    const fresh = [...now].filter(([key]) => !announced.has(key));
+    // Without a connection nothing is known: what was read out is not forgotten.
+    announced = new Set([...now.keys(), ...(lost ? announced : [])]);
+    live.append(...fresh.map(([, words]) => make("p", "", words)));
+    while (live.childElementCount > Math.max(SPOKEN, fresh.length)) live.firstChild.remove();
   }
 
   // ---------------------------------------------------------------- tiles
@@ -500,6 +548,8 @@
     if (!ward) {
       mounted = null;
       tiles.clear();
+      if (open) BED.hide();
+      open = "";
       return;
     }
     const list = shownRows();
@@ -516,10 +566,48 @@
     for (const row of list) tiles.set(row.i, TILE.make(row));
     if (list.length) ward.replaceChildren(...[...tiles.values()].map((t) => t.box));
     else ward.replaceChildren(...placeholder());
+    sortedAt = 0;
     rove();
     if (hadFocus && tiles.has(focused)) tiles.get(focused).box.focus();
-    if (open && !rows.has(open) && !lost) closeBed();
-    else if (!open && rows.has(inAddress("bed"))) open = inAddress("bed");
+    open ||= bedInAddress();
+  }
+
+  /* The worst beds first, where that was chosen: never under a hand, nor too often. */
+  function sortTiles() {
+    if (!isByNeed || !mounted || Math.abs(serverTime - sortedAt) < SORT_MS) return;
+    const hand = matchMedia("(hover: hover)").matches ? ":hover" : ":active";
+    if (mounted.matches(hand) || mounted.contains(document.activeElement)) return;
+    sortedAt = serverTime;
+    const list = shownRows();
+    const needy = list.filter((row) => alarmsOf(row).length).sort(byNeed);
+    const ids = [...needy, ...list.filter((row) => !alarmsOf(row).length)].map((row) => row.i);
+    const before = [...tiles.keys()];
+    if (ids.every((id, i) => id === before[i])) return;
+    const sorted = ids.map((id) => [id, tiles.get(id)]);
+    tiles.clear();
+    for (const [id, tile] of sorted) tiles.set(id, tile);
+    mounted.append(...sorted.map(([, tile]) => tile.box));
+    rove();
+    flashTogether();
+  }
+
+  /* What may be chosen about the tiles at this screen. */
+  function choices() {
+    const select = make("select");
+    for (const order of ["beds", "need"]) {
+      const option = make("option", "", say(`order.${order}`));
+      option.value = order;
+      option.selected = (order === "need") === isByNeed;
+      select.append(option);
+    }
+    select.onchange = () => {
+      localStorage.order = select.value;
+      isByNeed = select.value === "need";
+      sortedAt = 0;
+      if (mounted) delete mounted.dataset.key;
+      drawAll();
+    };
+    return [make("p", "", make("label", "", `${say("order.label")} `, select))];
   }
 
   function densityFor(n) {
@@ -593,12 +681,19 @@
     closeBed,
     hold,
     askAcknowledge,
+    choices,
     isLost: () => lost,
     time: () => serverTime,
   };
   document.addEventListener("keydown", onKey);
   ASKS.onChange(() => {
     drawTiles();
+    drawBed();
+  });
+  SOUND.onChange(() => {
+    if (!mounted || lost) return;
+    for (const [id, tile] of tiles) if (!rows.get(id).e) TILE.draw(tile, rows.get(id), { z: 1 });
+    drawAround();
     drawBed();
   });
 
