@@ -176,6 +176,10 @@ class Settings(BaseSettings):
         Literal["viewer", "nurse", "physician", "charge", "engineer"],
         Field(description="what that person may do; see docs/ward.md"),
     ] = "viewer"
+    ward_colours: Annotated[
+        Path | None,
+        Field(description="a site's own colours of parameters: ward/colours.toml"),
+    ] = None
     ward_pressure: Annotated[
         Literal["mmHg", "kPa"],
         Field(description="unit of pressures on the ward view; messages are in mmHg"),

@@ -24,6 +24,7 @@ INDEX = """<!DOCTYPE html>
         {%metas%}
         <title>{%title%}</title>
         {%favicon%}
+        <link rel="stylesheet" href="/colours.css">
         {%css%}
     </head>
     <body>

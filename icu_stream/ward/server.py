@@ -22,7 +22,7 @@ from icu_stream.domain.limits import Rules
 from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
-from icu_stream.ward import callbacks, layout, wording
+from icu_stream.ward import callbacks, colours, layout, wording
 from icu_stream.ward.desk import Desk, Fate, Wish
 from icu_stream.ward.feed import Feed
 from icu_stream.ward.frames import Hub, Mailbox
@@ -164,6 +164,7 @@ def create_app(
     # Before Dash's own, one of which takes every other address.
     api.add_api_route("/who", who, methods=["GET"])
     api.add_api_route("/words.js", words, methods=["GET"])
+    api.add_api_route("/colours.css", style, methods=["GET"])
     api.add_api_route("/beds", beds(ward, rules), methods=["GET"])
     api.add_api_route("/commands", commands(desk), methods=["POST"])
     house.routes(api)
@@ -182,6 +183,11 @@ def create_app(
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return Gate(guard.Guard(api), sessions, policy)
+
+
+async def style() -> Response:
+    """The colours of this ward, before all other styles of a page."""
+    return Response(colours.style(colours.ours()), 200, _NO_STORE, "text/css")
 
 
 async def words() -> Response:
