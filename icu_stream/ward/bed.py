@@ -1,79 +1,38 @@
-"""What the page knows of one bed beyond its tile: episodes, trend, NEWS2, limits.
+"""What the page knows of one bed beyond its tile: episodes, NEWS2, limits, and its past.
 
-All of it is what this view has heard itself since it was started, and it says since when.
-It is bounded: the last hundred alarms, four hours of points of half a minute.
+All of it is what this view has heard itself, and it says since when. It is bounded: the
+last hundred alarms, and a day of trends and scores (see history.py).
+
+Alarms may be heard in any order, since a view that is started reads back from the newest:
+the highest transition of an alarm wins, and its steps are told in the order of time.
 
 The whole is one dictionary, which a browser fetches for the bed that is open and not for
 every bed every second.
 """
 
-from array import array
 from typing import Any
 
 import msgspec
 
+from icu_stream.contracts import observations
 from icu_stream.contracts.alerts import Alert, Event, State
 from icu_stream.contracts.commands import CommandResult, CommandType
-from icu_stream.contracts.scores import ScoreInput, Scores
-from icu_stream.contracts.signals import BY_CODE
+from icu_stream.contracts.scores import News2, ScoreInput, Scores
 from icu_stream.domain import news2
 from icu_stream.domain.limits import Condition, Rules
-from icu_stream.ward import wording
+from icu_stream.ward import score_chart, wording
+from icu_stream.ward.history import SCORE_MS, Past
 
 
 Row = dict[str, Any]
 
-# Trends: UI, pages: "1/4/12/24 h"; what a view remembers by itself is four of them (ours).
-SLOT_MS = 30_000
-SLOTS = 480
-TRENDS = ("hr", "spo2", "rr", "abp_mean", "nibp_mean", "temp")
-# Scores are stated once a minute; three missed statements are silence.
-SCORE_MS = 180_000
 # An alarm that is older than the last hundred of its bed is in the log, not here (ours).
 _EPISODES = 100
 _SIGNS = {Condition.LOW: "<", Condition.HIGH: ">", Condition.ZERO: "="}
-
-
-class Trend:
-    """Four hours of one signal: least, greatest and mean of each half minute."""
-
-    def __init__(self) -> None:
-        self._number = array("q", [-1]) * SLOTS
-        self._low = array("d", [0.0]) * SLOTS
-        self._high = array("d", [0.0]) * SLOTS
-        self._sum = array("d", [0.0]) * SLOTS
-        self._count = array("q", [0]) * SLOTS
-
-    def add(self, value: float, arrived_ms: int) -> None:
-        """Take one value."""
-        number = arrived_ms // SLOT_MS
-        i = number % SLOTS
-        if self._number[i] != number:
-            if self._number[i] > number:
-                return  # four hours late
-            self._number[i], self._count[i], self._sum[i] = number, 0, 0.0
-            self._low[i] = self._high[i] = value
-        elif value < self._low[i]:
-            self._low[i] = value
-        elif value > self._high[i]:
-            self._high[i] = value
-        self._sum[i] += value
-        self._count[i] += 1
-
-    def points(
-        self, last: int, count: int, digits: int
-    ) -> list[tuple[float, float, float] | None]:
-        """The last half minutes up to one, oldest first; where nothing came, None."""
-        return [
-            (
-                round(self._low[i], digits),
-                round(self._high[i], digits),
-                round(self._sum[i] / self._count[i], digits),
-            )
-            if self._number[i := number % SLOTS] == number
-            else None
-            for number in range(last - count + 1, last + 1)
-        ]
+# How units are written on a page, where that is not UCUM's way.
+_UNITS = {"mm[Hg]": "mmHg", "[pH]": "", "{score}": "", "{INR}": "", "1": "", "a": "y"}
+_UNITS |= {"10*3/uL": "10³/µL"}
+_ENDED = frozenset({State.LATCHED, State.CLEARED})
 
 
 class Episode(msgspec.Struct):
@@ -113,48 +72,43 @@ class Own(msgspec.Struct):
 
 
 class Record:
-    """What was heard of one patient since the view was started."""
+    """What was heard of one patient.
+
+    Attributes:
+        past: Trends and scores of a day.
+    """
 
     def __init__(self) -> None:
-        self._since_ms: int | None = None
-        self._trends: dict[str, Trend] = {}
+        self.past = Past()
         self._episodes: dict[str, Episode] = {}
         self._scores: tuple[Scores, int] | None = None
         self._own: dict[str, Own] = {}
 
     # --- what is heard
 
-    def measure(self, code: str, value: float | None, arrived_ms: int) -> None:
-        """Take one value; 1 us."""
-        if self._since_ms is None:
-            self._since_ms = arrived_ms
-        if value is None or code not in TRENDS:
-            return
-        trend = self._trends.get(code)
-        if trend is None:
-            trend = self._trends[code] = Trend()
-        trend.add(value, arrived_ms)
-
     def state(self, alert: Alert) -> None:
-        """Take one statement of an alarm that is not older than what is known."""
+        """Take one statement of an alarm."""
         known = self._episodes.get(alert.alert_id)
         if known is None:
             known = self._episodes[alert.alert_id] = Episode(alert, alert, [])
-            while len(self._episodes) > _EPISODES:
-                del self._episodes[next(iter(self._episodes))]
+            if len(self._episodes) > _EPISODES:
+                self._forget_one()
         if alert.event is not Event.STANDING:
             step = (alert.event, alert.time, alert.by)
             if step not in known.steps:
                 known.steps.append(step)
-        if alert.state in {State.LATCHED, State.CLEARED}:
-            known.ended_ms = known.ended_ms or alert.time
-        else:
+                known.steps.sort(key=_time_of_step)
+        if alert.state in _ENDED:
+            known.ended_ms = min(known.ended_ms or alert.time, alert.time)
+        elif known.told.state in _ENDED or alert.transition >= known.told.transition:
             known.told = alert
-        known.alert = alert
+        if alert.transition >= known.alert.transition:
+            known.alert = alert
 
     def score(self, scores: Scores, arrived_ms: int) -> None:
         """Take the newest scores."""
         self._scores = (scores, arrived_ms)
+        self.past.score(scores, arrived_ms)
 
     def answer(self, result: CommandResult) -> None:
         """Take what was granted: limits of this patient's own, and what was said."""
@@ -180,38 +134,31 @@ class Record:
 
     # --- what is shown
 
-    def page(self, now_ms: int, rules: Rules, hours: int) -> Row:
-        """All of it at a moment.
+    def page(self, now_ms: int, rules: Rules) -> Row:
+        """All of it at a moment, but the past.
 
         Args:
             now_ms: The moment.
             rules: The profile that this view was given.
-            hours: Of the trend: 1 to 4.
         """
+        episodes = sorted(self._episodes.values(), key=_onset, reverse=True)
         return {
             "t": now_ms,
-            "since": self._since_ms,
-            "alarms": [_episode(e) for e in reversed(self._episodes.values())],
+            "since": self.past.since_ms,
+            "alarms": [_episode(episode) for episode in episodes],
             "news2": self._news2(now_ms),
             "unusual": self._unusual(now_ms),
             "profile": rules.label,
             "pause": rules.pause_ms / 1000,
             "limits": self._limits(now_ms, rules),
-            "trend": self._trend(now_ms, hours),
         }
 
-    def _trend(self, now_ms: int, hours: int) -> Row:
-        count = hours * 3_600_000 // SLOT_MS
-        last = now_ms // SLOT_MS
-        return {
-            "from": (last - count + 1) * SLOT_MS,
-            "step": SLOT_MS,
-            "lines": {
-                code: self._trends[code].points(last, count, BY_CODE[code].digits)
-                for code in TRENDS
-                if code in self._trends
-            },
-        }
+    def _forget_one(self) -> None:
+        """Of the ended alarms the oldest; of open ones only when there is no other."""
+        oldest = min(
+            self._episodes.values(), key=lambda e: (e.ended_ms is None, e.alert.onset)
+        )
+        del self._episodes[oldest.alert.alert_id]
 
     def _news2(self, now_ms: int) -> Row | None:
         """The chart; an input that is missing has no points, never zero."""
@@ -227,9 +174,8 @@ class Record:
             "of": len(news2.INPUTS),
             "scale": score.spo2_scale,
             "at": arrived_ms,
-            "rows": [
-                _input(name, score.inputs.get(name), since_s) for name in news2.INPUTS
-            ],
+            "points": score_chart.POINTS,
+            "rows": [_input(name, score, since_s) for name in news2.INPUTS],
         }
 
     def _unusual(self, now_ms: int) -> Row | None:
@@ -317,7 +263,7 @@ def _episode(episode: Episode) -> Row:
             "delay": told.delay_s,
             "held": why.violation_s,
             "others": [
-                [wording.signal_name(code), value, wording.unit(code)]
+                [wording.signal_name(code), value, wording.unit(code), code]
                 for code, value in why.contributing.items()
             ],
             "complete": why.completeness,
@@ -327,16 +273,46 @@ def _episode(episode: Episode) -> Row:
     }
 
 
-def _input(name: str, scored: ScoreInput | None, since_s: float) -> Row:
-    row: Row = {"c": name, "name": wording.say(f"news2.{name}"), "points": None}
+def _input(name: str, score: News2, since_s: float) -> Row:
+    """One row of the chart; an input that is missing has no points, never zero."""
+    scored = score.inputs.get(name)
+    row: Row = {
+        "c": name,
+        "name": wording.say(f"news2.{name}"),
+        "cells": score_chart.row(name, score.spo2_scale),
+        "points": None,
+    }
     if scored is None:
         return row
-    value = scored.value
-    if isinstance(value, bool):
-        value = wording.say("news2.oxygen" if value else "news2.air")
+    oxygen = score.inputs.get("on_oxygen")
     return row | {
-        "value": value,
+        "value": scored.value,
         "points": scored.points,
+        "column": score_chart.column(
+            name, scored.value, score.spo2_scale, _on_oxygen(oxygen)
+        ),
         "age": round(scored.age_s + since_s),
         "by": scored.by,
     }
+
+
+def _on_oxygen(scored: ScoreInput | None) -> bool | None:
+    value = None if scored is None else scored.value
+    return value if isinstance(value, bool) else None
+
+
+def _onset(episode: Episode) -> int:
+    return episode.alert.onset
+
+
+def _time_of_step(step: tuple[Event, int, str | None]) -> int:
+    return step[1]
+
+
+def chartable() -> list[Row]:
+    """What a person may chart by the `observe` command, each with its plausible range."""
+    return [
+        {"c": row.code, "name": row.name, "unit": _UNITS.get(row.unit, row.unit)}
+        | {"low": row.low, "high": row.high}
+        for row in observations.OBSERVATIONS
+    ]

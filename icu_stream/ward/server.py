@@ -23,9 +23,11 @@ from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 from icu_stream.ward import callbacks, colours, layout, wording
+from icu_stream.ward.bed import chartable
 from icu_stream.ward.desk import Desk, Fate, Wish
 from icu_stream.ward.feed import Feed
 from icu_stream.ward.frames import Hub, Mailbox
+from icu_stream.ward.history import STEPS_MS, History, Seen
 from icu_stream.ward.pages import guard
 from icu_stream.ward.pages.chronicle import Chronicle
 from icu_stream.ward.pages.house import House
@@ -39,6 +41,7 @@ STOP_S = 1  # what open connections get to end; the whole stop takes less than 2
 _BACKLOG = 128
 _MAX_MESSAGE_BYTES = 1_024  # a browser says little on the socket: its sound
 _MAX_WISH_BYTES = 4_096
+_HOURS = frozenset(map(str, STEPS_MS))
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -85,9 +88,7 @@ async def serve(
         desk = Desk(settings)
         log_ = Chronicle()
         config = uvicorn.Config(
-            create_app(
-                hub, sessions, ward, desk, rules, Stations(), House(ward, log_)
-            ),
+            create_app(hub, sessions, ward, desk, rules, Stations(), House(ward, log_)),
             lifespan="on",
             ws="websockets-sansio",
             ws_max_size=_MAX_MESSAGE_BYTES,
@@ -166,6 +167,8 @@ def create_app(
     api.add_api_route("/words.js", words, methods=["GET"])
     api.add_api_route("/colours.css", style, methods=["GET"])
     api.add_api_route("/beds", beds(ward, rules), methods=["GET"])
+    api.add_api_route("/courses", courses(Seen(ward.past)), methods=["GET"])
+    api.add_api_route("/charted", charted, methods=["GET"])
     api.add_api_route("/commands", commands(desk), methods=["POST"])
     house.routes(api)
     app.init_app(api)
@@ -203,17 +206,35 @@ async def who(request: Request) -> Response:
 
 
 def beds(ward: Ward, rules: Rules) -> Callable[[Request], Awaitable[Response]]:
-    """What is known of one patient beyond the tile: `/beds?patient=...&hours=1`."""
+    """What is known of one patient beyond the tile: `/beds?patient=...`."""
 
     async def handle(request: Request) -> Response:
         patient = ward.patient(request.query_params.get("patient", ""))
         if patient is None:
             return Response("no such patient", 404, _NO_STORE)
-        asked = request.query_params.get("hours", "1")
-        hours = int(asked) if asked in {"1", "2", "3", "4"} else 1
-        return _json(patient.record.page(clock.now_ms(), rules, hours))
+        return _json(patient.record.page(clock.now_ms(), rules))
 
     return handle
+
+
+def courses(history: History) -> Callable[[Request], Awaitable[Response]]:
+    """What became of one patient over hours: `/courses?patient=...&hours=4`."""
+
+    async def handle(request: Request) -> Response:
+        asked = request.query_params.get("hours", "")
+        hours = int(asked) if asked in _HOURS else min(STEPS_MS)
+        patient_id = request.query_params.get("patient", "")
+        course = await history.course(patient_id, hours, clock.now_ms())
+        if course is None:
+            return Response("no such patient", 404, _NO_STORE)
+        return _json(course)
+
+    return handle
+
+
+async def charted() -> Response:
+    """What a person may chart, each with its plausible range."""
+    return _json(chartable())
 
 
 # What an outcome is in HTTP: asked in vain, and not done, are not the same.

@@ -37,7 +37,8 @@ from icu_stream.contracts.signals import BY_CODE
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import artefact, pause
 from icu_stream.ward import wording
-from icu_stream.ward.bed import SCORE_MS, Record
+from icu_stream.ward.bed import Record
+from icu_stream.ward.history import SCORE_MS, Past
 
 
 Row = dict[str, Any]
@@ -202,6 +203,7 @@ class Patient:
             for code, value in values.items()
             if (plausible := _plausible(code, value)) is not None
         }
+        self.record.past.measure(carried, message.time, arrived_ms)
         doubted = self._doubted(message, carried, arrived_ms)
         for code, value in values.items():
             if value is None or (code not in _FRESH_S and code not in _CUFF):
@@ -221,7 +223,6 @@ class Patient:
                 fresh_ms,
                 code in doubted,
             )
-            self.record.measure(code, self.readings[code].value, arrived_ms)
             if (line := self._lines.get(code)) is not None:
                 self._point(line, self.readings[code].value, arrived_ms)
         for code in message.status:
@@ -727,6 +728,11 @@ class Ward:
     def patient(self, patient_id: str) -> Patient | None:
         """One patient who is known; None for any other."""
         return self._patients.get(patient_id)
+
+    def past(self, patient_id: str) -> Past | None:
+        """What became of one patient; None for one who is not known."""
+        patient = self._patients.get(patient_id)
+        return None if patient is None else patient.record.past
 
     # --- who lies where
 

@@ -138,11 +138,17 @@ window.icuBed = (() => {
     layOut();
   }
 
-  /* Below the bar, however high that is. */
+  /* Between the bar and what stands at the foot, however high these are. */
   function layOut() {
     if (!id || !place) return;
     const bar = document.getElementById("bar");
     if (bar) place.style.top = `${Math.max(0, bar.getBoundingClientRect().bottom)}px`;
+    const feet = ["nav", "note"]
+      .map((name) => document.getElementById(name))
+      .filter((foot) => foot && foot.offsetHeight)
+      .map((foot) => foot.getBoundingClientRect().top)
+      .filter((top) => top > innerHeight / 2);
+    place.style.bottom = `${Math.max(0, innerHeight - Math.min(innerHeight, ...feet))}px`;
   }
 
   function hide() {
@@ -383,7 +389,7 @@ window.icuBed = (() => {
     const wish = ASKS.of("acknowledge", alarm.i);
     const said = ASKS.of("feedback", alarm.i);
     const isHint = alarm.k === "advisory";
-    const score = news2Of(alarm);
+    const score = news2Of(alarm, episode);
     const content = [alarm, episode, score, wish && wish.state, said && said.state, ASKS.may("acknowledge")];
     return once(alarm.i, content, "div", `alarm ${isHint ? "hint" : looks(alarm)}`, () => {
       const word = alarm.w ? `${alarm.w}: ` : "";
@@ -402,11 +408,11 @@ window.icuBed = (() => {
   }
 
   /* NEWS2 as it is now, and what this alarm's signal has in it. */
-  function news2Of(alarm) {
+  function news2Of(alarm, episode) {
     const score = data && data.news2;
-    if (!score || alarm.k !== "physiological") return "";
+    if (!score || !episode || alarm.k !== "physiological") return "";
     const parts = [NEWS2.total(score), say("news2.inputs", { n: score.complete, of: score.of })];
-    const input = { hr: "pulse", abp: "sys", nibp: "sys" }[alarm.c.split(/[_.]/)[0]] || alarm.c.split(".")[0];
+    const input = { hr: "pulse", abp: "sys", nibp: "sys" }[episode.c.split(/[_.]/)[0]] || episode.c.split(".")[0];
     const own = score.rows.find((r) => r.c === input);
     if (own && own.points !== null) parts.push(`${own.name} ${own.points}`);
     return parts.join(" · ");

@@ -2,21 +2,24 @@
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from icu_stream import profiles
 from icu_stream.contracts.alerts import Alert, Event, Explanation, Kind, Priority, State
 from icu_stream.contracts.commands import CommandResult, CommandType, LimitChange
 from icu_stream.contracts.scores import Anomaly, News2, ScoreInput, Scores
-from icu_stream.ward.bed import SLOT_MS, SLOTS, Record
+from icu_stream.ward.bed import Record, chartable
 
 
-T0 = 1_795_492_540_000 // SLOT_MS * SLOT_MS
+T0 = 1_795_492_560_000
 S = 1_000
 HOUR = 3_600_000
 ADULT = profiles.load("adult")
 
 
-def page(record: Record, second: float = 0, hours: int = 1) -> dict[str, Any]:
-    return record.page(T0 + int(S * second), ADULT, hours)
+def page(record: Record, second: float = 0) -> dict[str, Any]:
+    return record.page(T0 + int(S * second), ADULT)
 
 
 def alert(second: float = 0, **fields: Any) -> Alert:
@@ -73,17 +76,60 @@ def test_an_episode_keeps_its_steps_and_why_it_began_when_it_is_over():
     ]
     assert episode["end"] == T0 + 30 * S
     assert episode["why"]["rule"] == "below 90"
-    assert episode["why"]["others"] == [["HR", 118, "/min"]]
+    assert episode["why"]["others"] == [["HR", 118, "/min", "hr"]]
 
 
 def test_the_last_hundred_alarms_of_a_bed_are_kept_the_newest_first():
     record = Record()
     for n in range(101):
-        record.state(alert(alert_id=f"p-1:spo2.low:{n}"))
+        record.state(
+            alert(
+                alert_id=f"p-1:spo2.low:{n}",
+                onset=T0 + n,
+                event=Event.CLEARED,
+                state=State.CLEARED,
+            )
+        )
 
     ids = [episode["i"] for episode in page(record)["alarms"]]
 
     assert (len(ids), ids[0], ids[-1]) == (100, "p-1:spo2.low:100", "p-1:spo2.low:1")
+
+
+def test_an_open_alarm_is_not_forgotten_for_those_that_are_over():
+    record = Record()
+    record.state(alert(alert_id="open"))
+    over = {"event": Event.CLEARED, "state": State.CLEARED}
+    for n in range(100):
+        record.state(alert(alert_id=str(n), onset=T0 + 1 + n, **over))
+
+    ids = [episode["i"] for episode in page(record)["alarms"]]
+
+    assert (len(ids), ids[-1]) == (100, "open")
+
+
+@given(st.permutations(range(5)))
+def test_an_alarm_is_the_same_in_whatever_order_it_was_heard(order: list[int]):
+    ended = {"event": Event.LATCHED, "state": State.LATCHED, "text": "over"}
+    acknowledged = {"event": Event.ACKNOWLEDGED, "by": "RN Okafor"}
+    worse = Explanation(rule="below 90", extreme=71)
+    told = [
+        alert(),
+        alert(5, transition=2, event=Event.WORSENED, text="worse", explanation=worse),
+        alert(9, transition=2, event=Event.STANDING, text="worse", explanation=worse),
+        alert(30, transition=3, **ended),
+        alert(40, transition=4, **acknowledged, state=State.CLEARED),
+    ]
+    record = Record()
+    for i in order:
+        record.state(told[i])
+
+    (episode,) = page(record)["alarms"]
+
+    steps = ["raised", "worsened", "latched", "acknowledged"]
+    assert [step[0] for step in episode["steps"]] == steps
+    assert (episode["s"], episode["end"]) == ("cleared", T0 + 30 * S)
+    assert episode["why"]["extreme"] == 71
 
 
 def test_what_was_said_of_an_alarm_is_shown_with_it():
@@ -94,32 +140,6 @@ def test_what_was_said_of_an_alarm_is_shown_with_it():
     )
 
     assert page(record)["alarms"][0]["ok"] == {"yes": False, "by": "Dr Weiss"}
-
-
-def test_a_trend_has_the_least_and_the_greatest_and_a_gap_stays_a_gap():
-    record = Record()
-    for second, value in ((0, 80), (1, 90), (29, 70), (60, 75)):
-        record.measure("hr", value, T0 + S * second)
-    record.measure("hr", None, T0 + S * 30)
-
-    shown = page(record, 60)
-    points = shown["trend"]["lines"]["hr"]
-
-    assert points[-3:] == [(70, 90, 80), None, (75, 75, 75)]
-    assert len(points) == 120
-    assert shown["trend"]["from"] == T0 + 60 * S - 119 * SLOT_MS
-    assert shown["since"] == T0
-
-
-def test_what_is_older_than_four_hours_is_forgotten():
-    record = Record()
-    record.measure("hr", 80, T0)
-    record.measure("hr", 90, T0 + SLOTS * SLOT_MS)
-    record.measure("hr", 70, T0)  # four hours late
-
-    points = page(record, SLOTS * SLOT_MS / S, hours=4)["trend"]["lines"]["hr"]
-
-    assert [point for point in points if point] == [(90, 90, 90)]
 
 
 def test_a_missing_input_of_news2_has_no_points():
@@ -140,7 +160,8 @@ def test_a_missing_input_of_news2_has_no_points():
     assert [row["name"] for row in chart["rows"]][:2] == ["Respiration", "SpO₂"]
     assert [row["points"] for row in chart["rows"]] == [3, None, 0, *[None] * 4]
     assert chart["rows"][0]["age"] == 14
-    assert (chart["rows"][2]["value"], chart["rows"][2]["by"]) == ("air", "RN Okafor")
+    assert (chart["rows"][2]["value"], chart["rows"][2]["by"]) == (False, "RN Okafor")
+    assert [row.get("column") for row in chart["rows"][:3]] == [6, None, 3]
 
 
 def test_scores_that_are_not_stated_any_more_are_not_shown():
@@ -176,3 +197,9 @@ def test_a_limit_of_the_patients_own_says_whose_and_ends():
     assert before["own"] == {"by": "Dr Weiss", "at": T0, "until": T0 + 12 * HOUR}
     assert low(0)["own"] is None
     assert over["source"] == ADULT.rows["spo2.low"].source
+
+
+def test_what_may_be_charted_says_its_range():
+    (ph,) = [row for row in chartable() if row["c"] == "ph"]
+
+    assert ph == {"c": "ph", "name": "pH", "unit": "", "low": 6.5, "high": 8.0}

@@ -1,0 +1,86 @@
+/* NEWS2 as its official chart has it: seven rows, seven columns of points, this patient's
+ * value in its column, and how old each input is. What is missing is "–" and has no points.
+ */
+"use strict";
+
+window.icuNews2 = (() => {
+  const { say, value, number } = window.icuWords;
+  const { make } = window.icuCommands;
+  // How a row's numbers are shown: as this signal, in the units of the ward.
+  const SIGNAL = { rr: "rr", spo2: "spo2", sys: "abp_sys", pulse: "hr", temp: "temp" };
+  const WORDS = { air: "news2.air", oxygen: "news2.oxygen" };
+
+  const text = (name, x) => (SIGNAL[name] ? value(SIGNAL[name], x) : number(x, 1));
+  const word = (key) => (WORDS[key] ? say(WORDS[key]) : key);
+
+  function age(seconds) {
+    if (seconds < 90) return say("age.seconds", { n: number(seconds, 0) });
+    if (seconds < 5400) return say("age.minutes", { n: number(seconds / 60, 0) });
+    return say("age.hours", { n: number(seconds / 3600, 0) });
+  }
+
+  function band(name, [low, high, also]) {
+    const range =
+      low === null && high === null
+        ? ""
+        : low === null
+          ? `≤${text(name, high)}`
+          : high === null
+            ? `≥${text(name, low)}`
+            : `${text(name, low)}–${text(name, high)}`;
+    return [range, also ? word(also) : ""].filter(Boolean).join(" ");
+  }
+
+  const valueText = (row) => {
+    if (typeof row.value === "boolean") return say(row.value ? "news2.oxygen" : "news2.air");
+    return typeof row.value === "number" ? text(row.c, row.value) : String(row.value);
+  };
+
+  /* How much it is of what it could be: "at least" while an input is missing. */
+  const total = (score) =>
+    score.complete < score.of ? say("news2.at_least", { n: score.total }) : String(score.total);
+
+  function chart(score) {
+    const head = make("tr", "", cell("th", ""), cell("th", say("news2.value")));
+    for (const points of score.points) head.append(cell("th", String(points), `band p${points}`));
+    head.append(cell("th", say("news2.points")), cell("th", say("news2.how_old")));
+    const rows = score.rows.map((row) => {
+      const isMissing = row.points === null;
+      const name = row.c === "spo2" ? say("news2.spo2_scale", { scale: score.scale }) : row.name;
+      const line = make("tr", isMissing ? "missing" : `p${row.points}`);
+      const title = cell("th", name);
+      title.scope = "row";
+      line.append(title, cell("td", isMissing ? "–" : valueText(row), "value"));
+      row.cells.forEach((bands, i) => {
+        const isHere = row.column === i;
+        const texts = bands.map((b) => band(row.c, b)).join(row.c === "acvpu" ? "" : ", ");
+        const box = cell("td", texts, `band p${score.points[i]}${texts ? "" : " no"}${isHere ? " here" : ""}`);
+        if (isHere) box.setAttribute("aria-current", "true");
+        line.append(box);
+      });
+      const by = row.by ? say("news2.age_by", { age: age(row.age), by: row.by }) : isMissing ? "" : say("news2.age", { age: age(row.age) });
+      line.append(
+        cell("td", isMissing ? "–" : String(row.points), "points"),
+        cell("td", isMissing ? say("news2.missing") : by, "age"),
+      );
+      return line;
+    });
+    const sum = make(
+      "p",
+      "total",
+      make("b", "", total(score)),
+      ` · ${say("news2.risk", { band: say(`news2.band.${score.band}`) })}`,
+      ` · ${say("news2.inputs", { n: score.complete, of: score.of })}`,
+    );
+    const table = make("table", "", make("thead", "", head), make("tbody", "", ...rows));
+    return [sum, table];
+  }
+
+  function cell(tag, content, className = "") {
+    const made = make(tag, className, content);
+    if (tag === "th") made.scope = "col";
+    return made;
+  }
+
+  return { chart, total, age };
+})();
