@@ -12,7 +12,7 @@ from tests.benchmarks.trace import TracedWorker
 from tests.kafka import Kafka
 
 
-PATIENCE_S = 600
+PATIENCE_S = 60
 # After the last record: the checkpoint is over and its buffers are given back.
 _SETTLE_S = 2.0
 

@@ -64,21 +64,29 @@ class TracedWorker(Worker):
                     reached[number] = max(count, reached.get(number, 0))
         return reached
 
-    def wait_until_saved(self, count: int, timeout_s: float) -> list[Entry]:
+    def wait_until_saved(self, count: int, patience_s: float) -> list[Entry]:
         """Wait until a checkpoint holds so many records; everything written until then.
 
+        Args:
+            count: How many.
+            patience_s: How long it may go without saving any more.
+
         Raises:
-            AssertionError: It ended, or it took too long; with its log's end.
+            AssertionError: It ended, or it stood still; with its log's end.
         """
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
+        reached, since_s = 0, time.monotonic()
+        while time.monotonic() - since_s < patience_s:
             assert self.process is not None
             assert self.process.poll() is None, f"worker ended:\n{self.log_tail()}"
-            if sum(self.saved().values()) >= count:
+            saved = sum(self.saved().values())
+            if saved >= count:
                 return self.entries()
+            if saved > reached:
+                reached, since_s = saved, time.monotonic()
             time.sleep(0.1)
         msg = (
-            f"worker did not save {count} records in {timeout_s} s:\n{self.log_tail()}"
+            f"worker saved {reached} of {count} records, none more in {patience_s} s:\n"
+            f"{self.log_tail()}"
         )
         raise AssertionError(msg)
 
