@@ -61,6 +61,7 @@
   let unit = unitInAddress();
   let open = ""; // id of the row whose bed is open
   let focused = ""; // id of the tile that the keys are at
+  let isOwed = false; // the focus, since a bed was closed and nothing was done since
   let mounted = null; // the #ward that the tiles are in
   let density = "l";
   let announced = new Set(); // what is read out: high alarms, and the bar's own
@@ -317,8 +318,14 @@
   function hideBed() {
     open = "";
     BED.hide();
+    isOwed = true;
+    giveFocus();
+  }
+
+  /* Where a bed was opened from has the focus again, also when Dash makes the ward anew. */
+  function giveFocus() {
     const tile = tiles.get(focused);
-    if (tile) tile.box.focus();
+    if (tile && isOwed) tile.box.focus();
   }
 
   window.addEventListener("popstate", () => {
@@ -570,6 +577,8 @@
     rove();
     if (hadFocus && tiles.has(focused)) tiles.get(focused).box.focus();
     open ||= bedInAddress();
+    if (open) focused = open;
+    else if (document.activeElement === document.body) giveFocus();
   }
 
   /* The worst beds first, where that was chosen: never under a hand, nor too often. */
@@ -685,6 +694,8 @@
     isLost: () => lost,
     time: () => serverTime,
   };
+  for (const deed of ["keydown", "pointerdown"])
+    document.addEventListener(deed, () => (isOwed = false), { capture: true });
   document.addEventListener("keydown", onKey);
   ASKS.onChange(() => {
     drawTiles();
