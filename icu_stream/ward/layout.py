@@ -1,9 +1,10 @@
 """The page as Dash owns it: a frame of empty places that ward.js fills.
 
-Dash never touches what is inside `#bar-live`, `#theme`, `#units`, `#attn`, `#ward`, `#bed`
-and `#said`: components that React manages fall behind at a hundred beds and show old numbers as live.
+Dash never touches what is inside `#bar-live`, `#theme`, `#units`, `#attn`, `#mine`, `#ward`,
+`#bed` and `#said`: components that React manages fall behind at a hundred beds and show old numbers as live.
 """
 
+from html import escape
 from typing import Any
 
 from dash import dcc, html
@@ -12,14 +13,12 @@ from dash.development.base_component import Component
 from icu_stream.access.roles import Person
 from icu_stream.ward import pages
 from icu_stream.ward.pages import Place
-from icu_stream.ward.wording import say
+from icu_stream.ward.wording import ours, say
 
-
-FOOTER = "Secondary notification only. Use the bedside monitor."
 
 # While the page loads: the shape of the ward, without a digit that could be a value.
-INDEX = """<!DOCTYPE html>
-<html lang="en" data-theme="dark">
+_INDEX = """<!DOCTYPE html>
+<html lang="LANGUAGE" data-theme="dark">
     <head>
         {%metas%}
         <title>{%title%}</title>
@@ -29,7 +28,7 @@ INDEX = """<!DOCTYPE html>
     </head>
     <body>
         {%app_entry%}
-        <footer id="note"><span>FOOTER</span> <span id="me"></span></footer>
+        <footer id="note"><span>NOTE</span> <span id="me"></span></footer>
         <div hidden>
             <script src="/words.js"></script>
             {%config%}
@@ -38,7 +37,13 @@ INDEX = """<!DOCTYPE html>
         </div>
     </body>
 </html>
-""".replace("FOOTER", FOOTER)
+"""
+
+
+def index() -> str:
+    """The document around every page, in the language of this ward."""
+    note = escape(say("page.note"))
+    return _INDEX.replace("LANGUAGE", ours().language).replace("NOTE", note)
 
 
 def page() -> html.Div:
@@ -50,7 +55,12 @@ def page() -> html.Div:
                 [
                     html.Div(id="bar-live"),
                     html.Div(id="sound"),
-                    html.Div(id="theme"),
+                    html.Div(
+                        [html.Div(id="theme"), html.Div(id="session")],
+                        id="own",
+                        role="group",
+                        **_aria(label=say("nav.me")),
+                    ),
                 ],
                 id="bar",
             ),
@@ -72,7 +82,13 @@ def page() -> html.Div:
                 hidden=True,
             ),
             html.Div(id="said", role="status", hidden=True),
-            html.Nav(id="nav", **_aria(label=say("nav.pages"))),
+            html.Div(
+                [
+                    html.Nav(id="nav", **_aria(label=say("nav.pages"))),
+                    html.Button(say("nav.me"), id="own-tab", **_aria(expanded="false")),
+                ],
+                id="tabs",
+            ),
         ],
         id="shell",
     )
@@ -83,6 +99,7 @@ def ward() -> html.Div:
     return html.Div(
         [
             html.H1(say("ward.title"), className="unseen"),
+            html.Section(id="mine", hidden=True, **_aria(label=say("ward.mine"))),
             html.Aside(
                 [
                     html.Div(

@@ -150,9 +150,9 @@ def create_app(
         "icu_stream.ward",
         server=False,  # init_app below
         backend="fastapi",
-        title="icu-stream ward",
+        title=wording.say("page.title"),
         update_title="",
-        index_string=layout.INDEX,
+        index_string=layout.index(),
         assets_ignore="watchdog",  # runs in a Worker, which loads it itself
         use_pages=False,
         serve_locally=True,

@@ -114,7 +114,8 @@ window.icuBed = (() => {
     print.className = "print";
     const title = make("h2", "");
     const news = make("span", "news");
-    const head = make("div", "head", title, news, print, close);
+    const mine = window.icuPhone.chooser(row.i);
+    const head = make("div", "head", title, news, mine, print, close);
     const numbers = make("div", "numbers");
     const pause = make("div", "pausing");
     const [alarmsBox, alarms] = section("alarms", say("bed.alarms"));
@@ -136,6 +137,7 @@ window.icuBed = (() => {
     box.setAttribute("aria-label", `${say("ward.bed")} ${W().place(row)}`);
     parts = { box, title, news, close, numbers, pause, alarms, history, trend, trendBox, chart, limits, observeBox, since, printed };
     layOut();
+    if (document.activeElement === document.body) close.focus();
   }
 
   /* Between the bar and what stands at the foot, however high these are. */

@@ -10,6 +10,7 @@
  *   commands.js  what a person asks, and what became of it
  *   link.js      the socket
  *   one_bed.js   one bed beside the ward
+ *   phone.js     what a phone has besides
  *   sound.js     what is heard of the alarms
  *   tile.js      one bed in the ward
  *   ward.js      all of them: bar, units, list, tiles, keys
@@ -39,6 +40,7 @@
   const ASKS = window.icuCommands;
   const BED = window.icuBed;
   const LINK = window.icuLink;
+  const PHONE = window.icuPhone;
   const SOUND = window.icuSound;
   const TILE = window.icuTile;
   const { make } = ASKS;
@@ -561,7 +563,7 @@
     }
     const list = shownRows();
     const wanted = densityFor(list.length);
-    const key = [wanted, ...list.map((row) => [row.i, row.d, row.e])].join("|");
+    const key = [wanted, PHONE.key(), ...list.map((row) => [row.i, row.d, row.e])].join("|");
     if (ward === mounted && ward.dataset.key === key) return;
     mounted = ward;
     density = wanted;
@@ -571,7 +573,7 @@
     tiles.clear();
     TILE.begin(density);
     for (const row of list) tiles.set(row.i, TILE.make(row));
-    if (list.length) ward.replaceChildren(...[...tiles.values()].map((t) => t.box));
+    if (list.length) PHONE.place(ward, tiles);
     else ward.replaceChildren(...placeholder());
     sortedAt = 0;
     rove();
@@ -595,7 +597,7 @@
     const sorted = ids.map((id) => [id, tiles.get(id)]);
     tiles.clear();
     for (const [id, tile] of sorted) tiles.set(id, tile);
-    mounted.append(...sorted.map(([, tile]) => tile.box));
+    PHONE.place(mounted, tiles);
     rove();
     flashTogether();
   }
@@ -697,6 +699,7 @@
   for (const deed of ["keydown", "pointerdown"])
     document.addEventListener(deed, () => (isOwed = false), { capture: true });
   document.addEventListener("keydown", onKey);
+  PHONE.onChange(() => mounted && drawAll());
   ASKS.onChange(() => {
     drawTiles();
     drawBed();

@@ -66,6 +66,11 @@ window.icuWords = ((site) => {
   const moment = (ms) => dated.format(ms);
   const hour = () => Number(clock.format(Date.now()).slice(0, 2));
 
+  // The style makes room for what is wider in other units.
+  const root = document.documentElement;
+  root.dataset.pressure = signal("abp_mean").unit;
+  root.dataset.temperature = signal("temp").unit;
+
   return {
     say,
     number,
