@@ -29,9 +29,7 @@ from icu_stream.ward.feed import Feed
 from icu_stream.ward.frames import Hub, Mailbox
 from icu_stream.ward.history import STEPS_MS, History, Seen
 from icu_stream.ward.pages import guard
-from icu_stream.ward.pages.chronicle import Chronicle
 from icu_stream.ward.pages.house import House
-from icu_stream.ward.pages.reading import Reader
 from icu_stream.ward.signin import CLOSE_CODE, Gate, Sessions
 from icu_stream.ward.stations import Stations
 from icu_stream.ward.tiles import Ward
@@ -86,9 +84,9 @@ async def serve(
         ward = Ward()
         hub = Hub(ward)
         desk = Desk(settings)
-        log_ = Chronicle()
+        house = House(settings, ward)
         config = uvicorn.Config(
-            create_app(hub, sessions, ward, desk, rules, Stations(), House(ward, log_)),
+            create_app(hub, sessions, ward, desk, rules, Stations(), house),
             lifespan="on",
             ws="websockets-sansio",
             ws_max_size=_MAX_MESSAGE_BYTES,
@@ -102,7 +100,7 @@ async def serve(
         async with asyncio.TaskGroup() as group:
             feed_task = group.create_task(Feed(settings, ward, desk.heed).run())
             hub_task = group.create_task(hub.run())
-            log_task = group.create_task(Reader(settings, log_).run())
+            house_task = group.create_task(house.run())
             group.create_task(
                 _announce(server, listener, "" if given else token, say, stop)
             )
@@ -111,7 +109,7 @@ async def serve(
             stop.set()
             feed_task.cancel()
             hub_task.cancel()
-            log_task.cancel()
+            house_task.cancel()
             await desk.close()
 
 

@@ -729,6 +729,10 @@ class Ward:
         """One patient who is known; None for any other."""
         return self._patients.get(patient_id)
 
+    def patients(self) -> list[Patient]:
+        """All who are known."""
+        return list(self._patients.values())
+
     def past(self, patient_id: str) -> Past | None:
         """What became of one patient; None for one who is not known."""
         patient = self._patients.get(patient_id)

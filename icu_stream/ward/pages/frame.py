@@ -136,3 +136,8 @@ def sheet(title: str, inside: str) -> str:
         printed=escape(say("page.printed", at=moment(clock.now_ms()), by=by)),
         note=escape(say("page.note")),
     )
+
+
+def aria(**attributes: str) -> dict[str, Any]:
+    """Attributes for those who hear the page."""
+    return {f"aria-{name}": value for name, value in attributes.items()}

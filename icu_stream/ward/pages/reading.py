@@ -6,12 +6,15 @@ time. So the newest is there first, and from when on nothing is missing can be s
 moment. It goes slowly, with a pause after each few records, for the frames are made in the
 same process; it ends at the topics' beginnings, when the log is full, or after `READ_MOST`
 records, most of which are restatements.
+
+Of the scores only samples are read back, to know who was monitored: a minute and a bit of
+each ten minutes of the last day, and of each hour of the week before.
 """
 
 import asyncio
 import contextlib
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -25,6 +28,7 @@ from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 from icu_stream.ward.pages.chronicle import Chronicle, Told
+from icu_stream.ward.pages.watched import STEP_MS, STEPS, Watched
 
 
 # Ours: some minutes of reading, and then the log is as long as it will be.
@@ -37,9 +41,27 @@ _WAIT_MS = 200
 _SILENT_S = 10.0
 _RETRY_S = 5.0
 
+# Each patient's scores are stated at least once a minute: docs/alarms.md, rule 32.
+_SAMPLE_MS = 70_000
+_DENSE_STEPS = 24 * 6
+_SPARSE = 6
+# A sample wants some hundred records, not the megabyte that Kafka would send.
+_SAMPLE_BYTES = 65_536
+
 _TOLD = msgspec.json.Decoder(Told)
 _COMMAND = msgspec.json.Decoder(Command)
 _RESULT = msgspec.json.Decoder(CommandResult)
+
+
+class Scored(msgspec.Struct, gc=False):
+    """What of `Scores` is looked at."""
+
+    patient_id: str
+    bed: str
+    time: int
+
+
+_SCORED = msgspec.json.Decoder(Scored)
 
 
 class Stretch(msgspec.Struct):
@@ -93,11 +115,16 @@ class Reader:
     Args:
         settings: Where Kafka is.
         chronicle: The log.
+        watched: Who was monitored when.
     """
 
-    def __init__(self, settings: Settings, chronicle: Chronicle) -> None:
+    def __init__(
+        self, settings: Settings, chronicle: Chronicle, watched: Watched
+    ) -> None:
         self._settings = settings
         self._log = chronicle
+        self._watched = watched
+        self._sampled = False
         self._next: dict[TopicPartition, int] = {}
         self._stretches: dict[TopicPartition, Stretch] = {}
         prefix = settings.topic_prefix
@@ -105,7 +132,9 @@ class Reader:
             prefix + topics.ALERTS.name: self._read_alert,
             prefix + topics.COMMANDS.name: self._read_command,
             prefix + topics.COMMAND_RESULTS.name: self._read_result,
+            prefix + topics.SCORES.name: self._read_score,
         }
+        self._scores = prefix + topics.SCORES.name
 
     async def run(self) -> None:
         """Read until cancelled; a broker that is away is tried again for ever."""
@@ -117,6 +146,7 @@ class Reader:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._follow(consumer))
                     group.create_task(self._look_back())
+                    group.create_task(self._sample())
             except* (KafkaError, ConfigurationError, OSError, TimeoutError) as errors:
                 reason = (
                     str(errors.exceptions[0]) or type(errors.exceptions[0]).__name__
@@ -150,6 +180,7 @@ class Reader:
                     begins[tp], self._next[tp], now_ms, now_ms - keeps[tp.topic]
                 )
                 for tp in tps
+                if tp.topic != self._scores
             }
             self._log.read_back(now_ms)
         for tp, offset in self._next.items():
@@ -186,6 +217,79 @@ class Reader:
                 await consumer.stop()
         self._log.is_read_back = True
         log.info("ward_log_read_back", records=read, since_ms=self._log.since_ms)
+
+    async def _sample(self) -> None:
+        """Read who was monitored before this view was started, newest first."""
+        if self._sampled:
+            return
+        consumer = bus.consumer(self._settings, max_partition_fetch_bytes=_SAMPLE_BYTES)
+        await consumer.start()
+        try:
+            tps = [tp for tp in self._next if tp.topic == self._scores]
+            consumer.assign(tps)
+            if self._settings.broker_kind == "embedded":
+                # It does not know offsets by time, and keeps what the demo wrote.
+                await consumer.seek_to_beginning(*tps)
+                ends = await consumer.end_offsets(tps)
+                await self._read_sample(consumer, ends, None, 1)
+            else:
+                newest = clock.now_ms() // STEP_MS
+                for ago in _samples():
+                    begin_ms = (newest - ago) * STEP_MS
+                    if not await self._read_step(consumer, tps, begin_ms, ago):
+                        break
+        finally:
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                await consumer.stop()
+        self._sampled = True
+
+    async def _read_step(
+        self,
+        consumer: AIOKafkaConsumer,
+        tps: list[TopicPartition],
+        begin_ms: int,
+        ago: int,
+    ) -> bool:
+        """One sample; was there anything of it or before it?"""
+        found = await consumer.offsets_for_times(dict.fromkeys(tps, begin_ms))
+        starts = {tp: at.offset for tp, at in found.items() if at is not None}
+        begins = await consumer.beginning_offsets(list(starts))
+        for tp, offset in starts.items():
+            consumer.seek(tp, offset)
+        ends = {tp: self._next[tp] for tp in starts}
+        steps = 1 if ago < _DENSE_STEPS else _SPARSE
+        await self._read_sample(consumer, ends, begin_ms + _SAMPLE_MS, steps)
+        # Kafka answers with the first record it has for all that is older than that.
+        return any(starts[tp] > begins[tp] for tp in starts)
+
+    async def _read_sample(
+        self,
+        consumer: AIOKafkaConsumer,
+        ends: dict[TopicPartition, int],
+        until_ms: int | None,
+        steps: int,
+    ) -> None:
+        """Read each partition to its end, or to a moment."""
+        open_ = dict(ends)
+        until_s = clock.monotonic_s() + _SILENT_S
+        while open_ and clock.monotonic_s() < until_s:
+            for tp in list(open_):
+                if await consumer.position(tp) >= open_[tp]:
+                    del open_[tp]
+            if not open_:
+                break
+            batches = await consumer.getmany(
+                *open_, timeout_ms=_WAIT_MS, max_records=_SLICE
+            )
+            for tp, records in batches.items():
+                until_s = clock.monotonic_s() + _SILENT_S
+                for record in records:
+                    if until_ms is not None and record.timestamp >= until_ms:
+                        open_.pop(tp, None)
+                        break
+                    with contextlib.suppress(msgspec.MsgspecError):
+                        self._read_score(record.value or b"", steps)
+            await asyncio.sleep(_REST_S)
 
     async def _read_chunk(
         self, consumer: AIOKafkaConsumer, tp: TopicPartition, stretch: Stretch
@@ -227,3 +331,13 @@ class Reader:
 
     def _read_result(self, value: bytes) -> None:
         self._log.answer(_RESULT.decode(value))
+
+    def _read_score(self, value: bytes, steps: int = 1) -> None:
+        scored = _SCORED.decode(value)
+        self._watched.see(scored.patient_id, scored.bed, scored.time, steps)
+
+
+def _samples() -> Iterator[int]:
+    """So many steps ago a sample is read, the newest first."""
+    yield from range(_DENSE_STEPS)
+    yield from range(_DENSE_STEPS, STEPS, _SPARSE)
