@@ -41,16 +41,20 @@ window.icuNews2 = (() => {
     score.complete < score.of ? say("news2.at_least", { n: score.total }) : String(score.total);
 
   function chart(score) {
-    const head = make("tr", "", cell("th", ""), cell("th", say("news2.value")));
+    const head = make("tr", "", cell("th", ""), cell("th", say("news2.value")), cell("th", say("news2.points"), "points"));
     for (const points of score.points) head.append(cell("th", String(points), `band p${points}`));
-    head.append(cell("th", say("news2.points")), cell("th", say("news2.how_old")));
     const rows = score.rows.map((row) => {
       const isMissing = row.points === null;
       const name = row.c === "spo2" ? say("news2.spo2_scale", { scale: score.scale }) : row.name;
       const line = make("tr", isMissing ? "missing" : `p${row.points}`);
       const title = cell("th", name);
       title.scope = "row";
-      line.append(title, cell("td", isMissing ? "–" : valueText(row), "value"));
+      title.append(make("small", "age", isMissing ? say("news2.missing") : howOld(row)));
+      line.append(
+        title,
+        cell("td", isMissing ? "–" : valueText(row), "value"),
+        cell("td", isMissing ? "–" : String(row.points), "points"),
+      );
       row.cells.forEach((bands, i) => {
         const isHere = row.column === i;
         const texts = bands.map((b) => band(row.c, b)).join(row.c === "acvpu" ? "" : ", ");
@@ -58,11 +62,6 @@ window.icuNews2 = (() => {
         if (isHere) box.setAttribute("aria-current", "true");
         line.append(box);
       });
-      const by = row.by ? say("news2.age_by", { age: age(row.age), by: row.by }) : isMissing ? "" : say("news2.age", { age: age(row.age) });
-      line.append(
-        cell("td", isMissing ? "–" : String(row.points), "points"),
-        cell("td", isMissing ? say("news2.missing") : by, "age"),
-      );
       return line;
     });
     const sum = make(
@@ -75,6 +74,9 @@ window.icuNews2 = (() => {
     const table = make("table", "", make("thead", "", head), make("tbody", "", ...rows));
     return [sum, table];
   }
+
+  const howOld = ({ age: seconds, by }) =>
+    by ? say("news2.age_by", { age: age(seconds), by }) : say("news2.age", { age: age(seconds) });
 
   function cell(tag, content, className = "") {
     const made = make(tag, className, content);

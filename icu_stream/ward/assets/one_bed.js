@@ -467,7 +467,7 @@ window.icuBed = (() => {
         alert: episode.i,
         actionable,
       });
-    if (!episode.ok) made.push(make("span", "judged", say("feedback.ask")));
+    if (!episode.ok) made.push(make("span", "judged asked", say("feedback.ask")));
     if (!episode.ok || !episode.ok.yes) made.push(button(say("feedback.yes"), ask(true)));
     if (!episode.ok || episode.ok.yes) made.push(button(say("feedback.no"), ask(false)));
     return made;
