@@ -5,6 +5,7 @@ exists: the words and the time are the same. Every deed here is in the ledger.
 """
 
 import asyncio
+import math
 
 from enum import StrEnum
 
@@ -87,7 +88,9 @@ class Door:
         self._comparing = 0
         self.sessions = sessions
         self.ledger = ledger
-        self.provider = Provider(settings) if settings.oidc_issuer else None
+        self._provider = Provider(settings) if settings.oidc_issuer else None
+        # Of the provider's button; empty without one.
+        self.label = settings.oidc_label if settings.oidc_issuer else ""
 
     async def by_password(
         self, name: str, password: str, address: str, station: str
@@ -112,7 +115,7 @@ class Door:
         wait_s = self._limiter.attempt(name.casefold(), address)
         if wait_s or self._comparing >= _MOST_AT_ONCE:
             self.ledger.refusal(known, station, _PASSWORD, Why.TOO_OFTEN.value)
-            return Refused(Why.TOO_OFTEN, retry_after_s=int(wait_s or _BUSY_S) + 1)
+            return Refused(Why.TOO_OFTEN, retry_after_s=math.ceil(wait_s or _BUSY_S))
         self._comparing += 1
         try:
             fits = await self._passwords.fits(
@@ -132,7 +135,7 @@ class Door:
         wait_s = self._limiter.attempt("", address)
         if wait_s:
             self.ledger.refusal("", address, _LINK, Why.TOO_OFTEN.value)
-            return Refused(Why.TOO_OFTEN, retry_after_s=int(wait_s) + 1)
+            return Refused(Why.TOO_OFTEN, retry_after_s=math.ceil(wait_s))
         if not self.sessions.spend(given, self._token):
             self.ledger.refusal("", address, _LINK, Why.LINK.value)
             return Refused(Why.LINK)
@@ -145,11 +148,11 @@ class Door:
     async def to_provider(self) -> Start | Refused:
         """Begin a sign-in at the identity provider."""
         try:
-            if self.provider is None:
+            if self._provider is None:
                 return Refused(
                     Why.PROVIDER, "no identity provider: see ICU_OIDC_ISSUER"
                 )
-            return await self.provider.start()
+            return await self._provider.start()
         except ProviderError as error:
             log.warning("provider_failed", reason=str(error))
             return Refused(Why.PROVIDER, str(error))
@@ -158,15 +161,15 @@ class Door:
         self, answer: dict[str, str], state: str, address: str, station: str
     ) -> SignedIn | Refused:
         """End a sign-in at the identity provider."""
-        if self.provider is None:
+        if self._provider is None:
             return Refused(Why.PROVIDER, "no identity provider: see ICU_OIDC_ISSUER")
-        how = self.provider.issuer
+        how = self._provider.issuer
         wait_s = self._limiter.attempt("", address)
         if wait_s:
             self.ledger.refusal("", station, how, Why.TOO_OFTEN.value)
-            return Refused(Why.TOO_OFTEN, retry_after_s=int(wait_s) + 1)
+            return Refused(Why.TOO_OFTEN, retry_after_s=math.ceil(wait_s))
         try:
-            identity = await self.provider.finish(answer, state)
+            identity = await self._provider.finish(answer, state)
             await self._require_no_account(identity.name)
         except (ProviderError, ConfigurationError) as error:
             log.warning("provider_failed", reason=str(error))
