@@ -4,6 +4,7 @@
 for each theme, served as `/colours.css` before all other styles, which use the variables
 alone. The night is the dark theme at 70 %, with what would then be too weak to read
 lifted until it is not; its page is black. Alarms are as bright at night as by day.
+On paper, whatever the theme, all is black on white, and an alarm is known by its mark.
 """
 
 import re
@@ -58,14 +59,12 @@ def themes(site: Path | None = None) -> Mapping[str, Theme]:
 
 def style(found: Mapping[str, Theme]) -> str:
     """The themes as variables of a style sheet; dark where no theme is set."""
-    rules = []
-    for name, theme in found.items():
-        selector = f':root[data-theme="{name}"]'
-        if name == "dark":
-            selector = f":root, {selector}"
-        body = "".join(f"  --{key}: {colour};\n" for key, colour in theme.items())
-        rules.append(f"{selector} {{\n{body}}}\n")
-    return "".join(rules)
+    rules = [
+        _rule(f':root[data-theme="{name}"]{", :root" if name == "dark" else ""}', theme)
+        for name, theme in found.items()
+    ]
+    paper = _rule(":root, :root[data-theme]", _paper(found["light"]))
+    return "".join(rules) + f"@media print {{\n{paper}}}\n"
 
 
 @cache
@@ -82,6 +81,17 @@ def contrast(one: str, other: str) -> float:
     """
     dark, bright = sorted((_luminance(one), _luminance(other)))
     return (bright + 0.05) / (dark + 0.05)
+
+
+def _rule(selector: str, theme: Theme) -> str:
+    body = "".join(f"  --{name}: {colour};\n" for name, colour in theme.items())
+    return f"{selector} {{\n{body}}}\n"
+
+
+def _paper(light: Theme) -> dict[str, str]:
+    made = dict.fromkeys(light, "#000000")
+    grounds = (name for name in light if f"{name}-text" in light)
+    return made | dict.fromkeys((*_GROUNDS, *grounds), "#FFFFFF") | {"edge": "#999999"}
 
 
 def _luminance(colour: str) -> float:

@@ -28,7 +28,9 @@ _INDEX = """<!DOCTYPE html>
     </head>
     <body>
         {%app_entry%}
-        <footer id="note"><span>NOTE</span> <span id="me"></span></footer>
+        <footer id="note">
+            <span>NOTE</span> <span id="me"></span> <span id="printed"></span>
+        </footer>
         <div hidden>
             <script src="/words.js"></script>
             {%config%}
