@@ -41,7 +41,7 @@ window.icuNews2 = (() => {
     score.complete < score.of ? say("news2.at_least", { n: score.total }) : String(score.total);
 
   function chart(score) {
-    const head = make("tr", "", cell("th", ""), cell("th", say("news2.value")), cell("th", say("news2.points"), "points"));
+    const head = make("tr", "", cell("td", ""), cell("th", say("news2.value")), cell("th", say("news2.points"), "points"));
     for (const points of score.points) head.append(cell("th", String(points), `band p${points}`));
     const rows = score.rows.map((row) => {
       const isMissing = row.points === null;

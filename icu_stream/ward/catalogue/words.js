@@ -63,7 +63,7 @@ window.icuWords = ((site) => {
   const dated = times({ year: "numeric", month: two, day: two, hour: two, minute: two });
   const hhmmss = (ms) => clock.format(ms);
   const hhmm = (ms) => hhmmss(ms).slice(0, 5);
-  const moment = (ms) => dated.format(ms);
+  const moment = (ms) => dated.format(ms).replace(",", ""); // as wording.py has it
   const hour = () => Number(clock.format(Date.now()).slice(0, 2));
 
   // The style makes room for what is wider in other units.
