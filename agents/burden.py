@@ -16,6 +16,7 @@ from faust.types import TP, StreamT
 
 from icu_stream import clock
 from icu_stream.contracts import topics
+from icu_stream.contracts.canary import is_canary
 from icu_stream.contracts.commands import CommandResult
 from icu_stream.domain import burden
 from icu_stream.domain.burden import Burden, Question, Report
@@ -49,6 +50,8 @@ def weigh(part: Partition[Burden], records: Sequence[ConsumerRecord]) -> None:
         try:
             heard = _HEARD.decode(record.value or b"")
             patient_id = heard.patient_id
+            if is_canary(patient_id):
+                continue
             entry = hot.get(patient_id) or part.patient(patient_id)
             if entry is None or record.offset <= entry.last_offset:
                 continue
@@ -101,7 +104,9 @@ async def _look_at(part: Partition[Burden], now_ms: int) -> None:
     for count, (patient_id, patient) in enumerate(
         list(ward.hot.items() if ward else ())
     ):
-        is_monitored = any(track.is_expected for track in patient.tracks.values())
+        is_monitored = not is_canary(patient_id) and any(
+            track.is_expected for track in patient.tracks.values()
+        )
         entry = part.hot.get(patient_id)
         if is_monitored or (entry is not None and entry.watched_until):
             entry = entry or part.patient(patient_id)

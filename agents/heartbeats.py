@@ -11,6 +11,7 @@ import msgspec
 
 from icu_stream import clock, observability
 from icu_stream.contracts import envelope, topics
+from icu_stream.contracts.canary import is_canary
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import monitor
@@ -38,7 +39,7 @@ async def beat() -> None:
             observability.LAG.labels(tp.topic, tp.partition).set(app.lag(tp))
             if tp.topic != app.vitals_name:
                 continue
-            observability.PATIENTS.labels(tp.partition).set(len(part.hot))
+            observability.PATIENTS.labels(tp.partition).set(_patients(part))
             tick_due(part, now_ms)
             part.queue(_heartbeat(part, now_ms))
             await part.flush()
@@ -48,6 +49,8 @@ async def beat() -> None:
 def tick_due(part: Partition[Patient], now_ms: int) -> None:
     """Append a tick for each silent patient for whom something is due."""
     for patient_id, patient in part.hot.items():
+        if is_canary(patient_id):
+            continue  # nobody misses it when the view that tested by it is gone
         is_due = monitor.is_due(patient, now_ms)
         if not (is_due or patient_id in part.unreadable):
             _ticked.pop(patient_id, None)
@@ -60,13 +63,17 @@ def tick_due(part: Partition[Patient], now_ms: int) -> None:
         part.append(patient_id, msgspec.json.encode(tick), [(envelope.TICK, b"1")])
 
 
+def _patients(part: Partition[Patient]) -> int:
+    return sum(not is_canary(patient_id) for patient_id in part.hot)
+
+
 def _heartbeat(part: Partition[Patient], now_ms: int) -> Outgoing:
     message = Heartbeat(
         worker=app.worker,
         partition=part.tp.partition,
         time=now_ms,
         lag=app.lag(part.tp),
-        patients=len(part.hot),
+        patients=_patients(part),
         applied=part.pos,
         checkpoint_age_s=round(app.checkpointer.age_s, 3),
     )

@@ -26,6 +26,7 @@ from aiokafka.errors import KafkaError
 
 from icu_stream import bus
 from icu_stream.contracts import envelope, topics
+from icu_stream.contracts.canary import is_canary
 from icu_stream.contracts.commands import Command
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import decoding
@@ -453,7 +454,7 @@ class _Partition:
 
 
 def _understood(record: ConsumerRecord) -> Record | Unreadable | None:
-    """A record of the topic as the worker takes it; None for a tick."""
+    """A record of the topic as the worker takes it; None for a tick or a canary's."""
     headers = {name for name, _ in record.headers}
     if envelope.TICK in headers:
         return None
@@ -465,5 +466,7 @@ def _understood(record: ConsumerRecord) -> Record | Unreadable | None:
     except (ContractError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         where = f"partition {record.partition}, offset {record.offset}"
         return Unreadable(f"{where}: {error}")
+    if is_canary(vitals.patient_id):
+        return None
     is_replay = envelope.REPLAY in headers
     return Record(vitals.patient_id, vitals, record.timestamp, is_replay)

@@ -25,6 +25,7 @@ from aiokafka.errors import KafkaError
 from icu_stream import bus, clock
 from icu_stream.contracts import envelope, topics
 from icu_stream.contracts.alerts import Alert
+from icu_stream.contracts.canary import is_canary
 from icu_stream.contracts.commands import Command, CommandResult
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import Scores
@@ -32,11 +33,12 @@ from icu_stream.domain import decoding
 from icu_stream.errors import ConfigurationError, ContractError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
+from icu_stream.ward.canary import Canary
+from icu_stream.ward.deadman import WORKER_MS
 from icu_stream.ward.tiles import (
     CONFIRMED_MS,
     POINT_MS,
     POINTS,
-    WORKER_MS,
     Ward,
 )
 
@@ -73,6 +75,7 @@ class Feed:
         settings: Where Kafka is.
         ward: What the page shows.
         heed: Gets the outcome of each command, whoever asked.
+        canary: Gets what comes of its tests; nothing else here sees a canary.
 
     Attributes:
         refused: Records that could not be read; the worker dead-letters them.
@@ -83,8 +86,10 @@ class Feed:
         settings: Settings,
         ward: Ward,
         heed: Callable[[CommandResult], None] = lambda _: None,
+        canary: Canary | None = None,
     ) -> None:
         self.refused = 0
+        self._canary = canary
         self._settings = settings
         self._ward = ward
         self._heed = heed
@@ -144,6 +149,8 @@ class Feed:
             consumer.seek(tp, self._next[tp])
         now_ms = clock.now_ms()
         self._ward.listen(now_ms, now_ms + COMPLETE_MS)
+        if self._canary is not None:
+            self._canary.open()
         log.info("ward_feed_open", broker=self._settings.broker, partitions=len(parts))
 
     async def _starts(
@@ -177,6 +184,7 @@ class Feed:
                 for record in records:
                     self._take(record)
                 self._next[tp] = records[-1].offset + 1
+            self._ward.deadman.behind = self._behind(consumer)
             if not self._ward.caught_up:
                 behind = [
                     tp for tp, end in ends.items() if await consumer.position(tp) < end
@@ -186,10 +194,20 @@ class Feed:
             # Reading back must not keep the browsers from their frames.
             await asyncio.sleep(0)
 
+    def _behind(self, consumer: AIOKafkaConsumer) -> int:
+        """Records that Kafka has and this view has not read."""
+        return sum(
+            max(0, end - self._next.get(tp, end))
+            for tp in consumer.assignment()
+            if (end := consumer.highwater(tp)) is not None
+        )
+
     def _take(self, record: ConsumerRecord) -> None:
         """Hand on one record; what cannot be read is counted and passed over."""
         # A producer's clock that is ahead must not keep a value fresh for longer.
         arrived_ms = min(record.timestamp, clock.now_ms())
+        name = record.topic.removeprefix(self._settings.topic_prefix)
+        self._ward.deadman.heard[name] = arrived_ms
         try:
             self._readers[record.topic](record, arrived_ms)
         except (ContractError, msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -207,22 +225,33 @@ class Feed:
         if record.headers:
             names = {name for name, _ in record.headers}
             if envelope.COMMAND in names:
-                self._ward.obey(_COMMAND.decode(record.value or b""), record.partition)
+                command = _COMMAND.decode(record.value or b"")
+                if not is_canary(command.patient_id):
+                    self._ward.obey(command, record.partition)
                 return
             if envelope.TICK in names:
                 return
-        self._ward.measure(decoding.decode(record.value), arrived_ms, record.partition)
+        message = decoding.decode(record.value)
+        if not is_canary(message.patient_id):
+            self._ward.measure(message, arrived_ms, record.partition)
+        elif self._canary is not None:
+            self._canary.read(message, clock.now_ms())
 
     def _read_alert(self, record: ConsumerRecord, arrived_ms: int) -> None:
-        self._ward.state(
-            _ALERT.decode(record.value or b""), arrived_ms, record.partition
-        )
+        alert = _ALERT.decode(record.value or b"")
+        if not is_canary(alert.patient_id):
+            self._ward.state(alert, arrived_ms, record.partition)
+        elif self._canary is not None:
+            self._canary.hear(alert, clock.now_ms())
 
     def _read_scores(self, record: ConsumerRecord, arrived_ms: int) -> None:
-        self._ward.score(_SCORES.decode(record.value or b""), arrived_ms)
+        scores = _SCORES.decode(record.value or b"")
+        if not is_canary(scores.patient_id):
+            self._ward.score(scores, arrived_ms)
 
     def _read_heartbeat(self, record: ConsumerRecord, arrived_ms: int) -> None:
-        self._ward.beat(_HEARTBEAT.decode(record.value or b""), arrived_ms)
+        beat = _HEARTBEAT.decode(record.value or b"")
+        self._ward.deadman.beat(beat, arrived_ms)
 
     def _read_result(self, record: ConsumerRecord, _arrived_ms: int) -> None:
         result = _RESULT.decode(record.value or b"")

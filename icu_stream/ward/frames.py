@@ -18,7 +18,11 @@ frame      meaning
 ``w``      Arrival of the newest vitals, epoch ms; 0 before the first
 ``st``     Status, only when it changed: ``c`` from when on all open alarms are known
            (epoch ms, null while nothing is read), ``r`` 1 when the past has been read
-           back, ``off`` number of patients whom no worker watches
+           back, ``dead`` the hop of the chain that is dead (``h``: deadman.py) and for
+           how many patients (``n``), or null; ``k`` the moment of the newest test alarm
+           that came through (epoch ms; 0: none yet) and ``ms`` how long it took; ``hb``
+           seconds since the quietest worker spoke, ``lag`` records that workers have
+           before them. A screen that has drawn a new ``k`` says ``{"painted": k}``
 ``x``      Ids of rows that are gone; they go before ``b`` is applied
 ``b``      Rows, and of each only the fields that changed
 =========  =========================================================================
@@ -37,7 +41,7 @@ row        meaning
 ``n``      NEWS2: total, inputs present (of 7), rise since it last changed, band; or null
 ``z``      The pause of the alarms, or null: ``u`` until when (epoch ms, null: not known),
            ``by`` initials and identity or null, ``why``, ``f`` the whole sentence
-``off``    1: no worker watches this patient, nobody raises the alarms
+``off``    1: a hop of the chain is dead, this patient's alarms are not known to run
 ``g``      The line: ``c`` signal, ``l`` limit or null, ``y`` points (one each 5 s)
 ``p``      Its next point
 =========  =========================================================================

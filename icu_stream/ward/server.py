@@ -24,6 +24,8 @@ from icu_stream.observability import log
 from icu_stream.settings import Settings
 from icu_stream.ward import callbacks, colours, layout, wording
 from icu_stream.ward.bed import chartable
+from icu_stream.ward.canary import Canary
+from icu_stream.ward.deadman import DeadMan
 from icu_stream.ward.desk import Desk, Fate, Wish
 from icu_stream.ward.feed import Feed
 from icu_stream.ward.frames import Hub, Mailbox
@@ -98,18 +100,19 @@ async def serve(
         )
         server = Server(config)
         async with asyncio.TaskGroup() as group:
-            feed_task = group.create_task(Feed(settings, ward, desk.heed).run())
-            hub_task = group.create_task(hub.run())
-            house_task = group.create_task(house.run())
+            canary = Canary(settings, ward.deadman, listener.getsockname()[1])
+            feed = Feed(settings, ward, desk.heed, canary)
+            # What runs until the pages are served no more.
+            parts = (feed, canary, hub, house)
+            tasks = [group.create_task(part.run()) for part in parts]
             group.create_task(
                 _announce(server, listener, "" if given else token, say, stop)
             )
             group.create_task(_stop(server, stop))
             await server.serve(sockets=[listener])
             stop.set()
-            feed_task.cancel()
-            hub_task.cancel()
-            house_task.cancel()
+            for task in tasks:
+                task.cancel()
             await desk.close()
 
 
@@ -174,7 +177,7 @@ def create_app(
     callbacks.register(app, house.shows(app))
     # Else a page that is opened before the ward itself would come without scripts.
     app._setup_server()  # type: ignore[no-untyped-call]  # noqa: SLF001 - public is none
-    api.add_api_websocket_route("/live", live(hub, stations))
+    api.add_api_websocket_route("/live", live(hub, stations, ward.deadman))
     hashes = " ".join(app.csp_hashes())
     policy = (
         f"default-src 'none'; script-src 'self' {hashes}; "
@@ -266,14 +269,16 @@ def _json(content: object, status: int = 200) -> Response:
     return Response(body, status, _NO_STORE, "application/json")
 
 
-def live(hub: Hub, stations: Stations) -> Callable[[WebSocket], Awaitable[None]]:
-    """The socket that carries the hub's frames, and what the screen says of its sound."""
+def live(
+    hub: Hub, stations: Stations, deadman: DeadMan
+) -> Callable[[WebSocket], Awaitable[None]]:
+    """The socket that carries the hub's frames, and what the screen says of itself."""
 
     async def handle(socket: WebSocket) -> None:
         await socket.accept()
         mailbox = hub.join()
         left_s = (socket.state.person.until_ms - clock.now_ms()) / 1000
-        gone = asyncio.create_task(_listen_to(socket, mailbox, stations))
+        gone = asyncio.create_task(_listen_to(socket, mailbox, stations, deadman))
         try:
             async with asyncio.timeout(left_s):
                 while (frame := await mailbox.get()) is not None:
@@ -289,11 +294,14 @@ def live(hub: Hub, stations: Stations) -> Callable[[WebSocket], Awaitable[None]]
     return handle
 
 
-async def _listen_to(socket: WebSocket, mailbox: Mailbox, stations: Stations) -> None:
+async def _listen_to(
+    socket: WebSocket, mailbox: Mailbox, stations: Stations, deadman: DeadMan
+) -> None:
     """Hear what the browser says until it is gone."""
     while (message := await socket.receive())["type"] != "websocket.disconnect":
         said = message.get("text") or message.get("bytes") or b""
-        stations.hear(said, socket.state.person, clock.now_ms())
+        if not deadman.hear_screen(said, clock.now_ms()):
+            stations.hear(said, socket.state.person, clock.now_ms())
     mailbox.close()
 
 

@@ -31,13 +31,13 @@ import msgspec
 
 from icu_stream.contracts.alerts import Alert, Event, Kind, Priority, State
 from icu_stream.contracts.commands import Command, CommandResult, CommandType
-from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import Scores
 from icu_stream.contracts.signals import BY_CODE
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import artefact, pause
 from icu_stream.ward import wording
 from icu_stream.ward.bed import Record
+from icu_stream.ward.deadman import DeadMan
 from icu_stream.ward.history import SCORE_MS, Past
 
 
@@ -77,8 +77,6 @@ CONFIRMED_MS = 180_000
 SWEEP_MS = 500
 # What is over is remembered, so that a repeated message does not bring it back.
 _OVER_MS = 3_600_000
-# A worker speaks every second of each of its partitions.
-WORKER_MS = 10_000
 
 # The line in a tile: ten minutes, one point each five seconds (ours: what a tile can show).
 POINT_MS = 5_000
@@ -568,9 +566,11 @@ class Ward:
         newest_ms: Arrival of the newest vitals; 0 before the first.
         complete_ms: From when on every open alarm is known; None while nothing is read.
         caught_up: The past has been read back; before that the rows are no news.
+        deadman: What is known of the chain.
     """
 
     def __init__(self) -> None:
+        self.deadman = DeadMan()
         self.newest_ms = 0
         self.complete_ms: int | None = None
         self.caught_up = False
@@ -580,8 +580,6 @@ class Ward:
         self._early_scores: dict[str, tuple[Scores, int]] = {}
         self._early_answers: dict[str, list[CommandResult]] = {}
         self._dirty: set[str] = set()
-        self._beats: dict[int, int] = {}
-        self._listening_ms: int | None = None
         self._sweep_ms = 0
         self._point = 0
 
@@ -589,7 +587,7 @@ class Ward:
 
     def listen(self, now_ms: int, complete_ms: int) -> None:
         """Kafka is there from now on; alarms are complete at a later moment."""
-        self._listening_ms = now_ms
+        self.deadman.listen(now_ms)
         self.complete_ms = complete_ms
 
     def measure(self, message: Vitals, arrived_ms: int, partition: int) -> None:
@@ -661,19 +659,14 @@ class Ward:
                 patient_.take_off(command.signal)
                 self._dirty.add(patient_.patient_id)
 
-    def beat(self, heartbeat: Heartbeat, arrived_ms: int) -> None:
-        """Take the sign of life of one worker for one partition."""
-        self._beats[heartbeat.partition] = arrived_ms
-
     # --- what is shown
 
     def status(self, now_ms: int) -> Row:
         """What the bar says of the whole ward: see frames.py."""
-        unwatched = self._unwatched(now_ms)
         return {
             "c": self.complete_ms,
             "r": int(self.caught_up),
-            "off": sum(p.partition in unwatched for p in self._patients.values()),
+            **self.deadman.row(now_ms, self._places()),
         }
 
     def changes(self, now_ms: int) -> tuple[list[Row], list[str]]:
@@ -690,7 +683,7 @@ class Ward:
             if self.newest_ms > now_ms + _AHEAD_MS:
                 self.newest_ms = 0  # our clock was set back: the next message counts
         rows = []
-        unwatched = self._unwatched(now_ms)
+        unwatched = self.deadman.dead(now_ms, self._places())
         for patient_id in sorted(self._dirty):
             if patient_id.startswith(_EMPTY):
                 rows.append(_empty_row(patient_id.removeprefix(_EMPTY)))
@@ -772,12 +765,9 @@ class Ward:
         code, limit = line
         return {"c": code, "l": limit, "y": patient.line(code, self._point)}
 
-    def _unwatched(self, now_ms: int) -> set[int]:
-        """Partitions for which no worker speaks: nobody raises their patients' alarms."""
-        if self._listening_ms is None or now_ms - self._listening_ms < WORKER_MS:
-            return set()
-        alive = {p for p, at in self._beats.items() if abs(now_ms - at) <= WORKER_MS}
-        return {p.partition for p in self._patients.values()} - alive
+    def _places(self) -> list[int]:
+        """The partition of each patient."""
+        return [patient.partition for patient in self._patients.values()]
 
 
 def unit_of(bed: str) -> str:

@@ -24,6 +24,7 @@ import msgspec
 from icu_stream import bus, clock, profiles
 from icu_stream.contracts import envelope, topics
 from icu_stream.contracts.alerts import Alert, Event, Explanation, Kind, Priority, State
+from icu_stream.contracts.canary import PREFIX
 from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import News2, Scores
@@ -31,6 +32,7 @@ from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import news2
 from icu_stream.domain.news2 import Reading
 from icu_stream.settings import Settings
+from icu_stream.ward import canary
 from tests.kafka import ROOT, Kafka
 
 
@@ -78,7 +80,7 @@ class Hospital:
         self.worker_runs = True
         self._past_s = past_s
         self._producer: aiokafka.AIOKafkaProducer | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Hospital":
         self._producer = bus.producer(self.settings, linger_ms=5)
@@ -87,15 +89,17 @@ class Hospital:
             await self.measure(self.patients, ago_ms=1000 * ago_s)
         await self.cuffs()
         await self.news()
-        self._task = asyncio.create_task(self._beat())
+        self._tasks.append(asyncio.create_task(self._beat()))
+        if self.worker_runs:
+            self._tasks.append(asyncio.create_task(self._prove()))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
         assert self._producer is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await self._producer.stop()
 
     async def _beat(self) -> None:
@@ -110,6 +114,32 @@ class Hospital:
             if self.worker_runs:
                 await self.heartbeat()
             await asyncio.sleep(max(0.0, 1 - (clock.monotonic_s() - began)))
+
+    async def _prove(self) -> None:
+        """Raise the alarms of the view's own tests, as the worker does."""
+        async with bus.consumer(self.settings, topics.VITALS.name) as consumer:
+            async for record in consumer:
+                if not (record.key or b"").startswith(PREFIX.encode()):
+                    continue
+                test = msgspec.json.decode(record.value, type=Vitals)
+                if not (test.status and self.worker_runs):
+                    continue
+                alert = Alert(
+                    alert_id=f"{test.patient_id}:{canary.CODE}:{test.time}",
+                    transition=1,
+                    event=Event.RAISED,
+                    patient_id=test.patient_id,
+                    bed=test.bed,
+                    code=canary.CODE,
+                    kind=Kind.TECHNICAL,
+                    priority=Priority.LOW,
+                    state=State.ACTIVE,
+                    annunciate=True,
+                    onset=test.time,
+                    time=test.time,
+                    text="a test",
+                )
+                await self._send(topics.ALERTS, record.partition, record.key, alert)
 
     async def measure(self, patients: Iterable[Patient], ago_ms: int = 0) -> None:
         """One message of each monitor that is not silent, now or some time ago."""

@@ -11,6 +11,7 @@
  *   link.js      the socket
  *   one_bed.js   one bed beside the ward
  *   phone.js     what a phone has besides
+ *   proof.js     does the chain live: the bar's message
  *   sound.js     what is heard of the alarms
  *   tile.js      one bed in the ward
  *   ward.js      all of them: bar, units, list, tiles, keys
@@ -26,7 +27,6 @@
 (() => {
   // ---------------------------------------------------------------- constants
 
-  const FEED_MS = 10000; // no vitals for so long: the monitors, or Kafka, are silent
   const MAX_BEDS = { l: 16, m: 48, s: 110 }; // beds up to which a density serves
   const UNITS_FROM = 49; // beds from which the units are offered one by one
   const MAX_ROWS = 8; // of the list; the style says fewer on small screens
@@ -41,6 +41,7 @@
   const BED = window.icuBed;
   const LINK = window.icuLink;
   const PHONE = window.icuPhone;
+  const PROOF = window.icuProof;
   const SOUND = window.icuSound;
   const TILE = window.icuTile;
   const { make } = ASKS;
@@ -53,7 +54,7 @@
 
   const rows = new Map(); // id -> row, as the frames say
   const tiles = new Map(); // id -> the elements of its tile
-  let status = { c: null, r: 0, off: 0 };
+  let status = { c: null, r: 0, dead: null, k: 0 };
   let newest = 0; // arrival of the newest vitals
   let serverTime = 0; // of the last frame
   let lost = true; // no values may be shown
@@ -101,6 +102,7 @@
     else draw(frame.b || []);
     sortTiles();
     sound();
+    PROOF.prove(frame, status);
   }
 
   /* Frames step it; without them, the Worker's clock does. */
@@ -182,19 +184,7 @@
 
   // ---------------------------------------------------------------- bar
 
-  function message() {
-    if (lost && LINK.isSignedOut())
-      return ["alert", say("bar.signed_out")];
-    if (lost && everHeard) return ["alert", say("bar.lost")];
-    if (lost) return ["", say("bar.connecting")];
-    if (!status.r && status.c !== null) return ["", say("bar.past")];
-    if (serverTime - newest > FEED_MS)
-      return ["alert", say("bar.no_data")];
-    if (status.off) return ["alert", say("bar.not_running", { n: status.off })];
-    const at = hhmmss(status.c);
-    if (serverTime < status.c) return ["note", say("bar.collecting", { at })];
-    return ["quiet", say("bar.complete", { at })];
-  }
+  const message = () => PROOF.message({ lost, everHeard, serverTime, newest, status });
 
   function tally(list) {
     const open = [0, 0, 0, 0]; // [acknowledged, low, medium, high]

@@ -810,19 +810,19 @@ def test_patients_whom_no_worker_watches_are_counted(page: Page):
     page.ward.listen(T0, T0 + 60 * S)
     page.ward.measure(Vitals(patient_id="a", time=T0, values={"hr": 80}), T0, 0)
     page.ward.measure(Vitals(patient_id="b", time=T0, values={"hr": 80}), T0, 1)
-    page.ward.beat(beat(0), T0 + 5 * S)
+    page.ward.deadman.beat(beat(0), T0 + 5 * S)
 
-    assert page.ward.status(T0 + 9 * S)["off"] == 0  # a worker may still be coming
-    assert page.ward.status(T0 + 10 * S)["off"] == 1
-    assert page.ward.status(T0 + 15.001 * S)["off"] == 2
+    assert page.ward.status(T0 + 8 * S)["dead"] is None  # a worker may still be coming
+    assert page.ward.status(T0 + 8.5 * S)["dead"] == {"h": "worker", "n": 1}
+    assert page.ward.status(T0 + 13.501 * S)["dead"] == {"h": "worker", "n": 2}
 
 
 def test_the_row_of_a_patient_whom_no_worker_watches_says_so(page: Page):
     page.ward.listen(T0, T0 + 60 * S)
     page.measure(hr=80)
 
-    assert page.at(9)["off"] == 0
-    assert page.at(10)["off"] == 1
+    assert page.at(8)["off"] == 0
+    assert page.at(8.5)["off"] == 1
 
 
 def test_ticks_and_messages_without_values_make_no_patient(page: Page):
