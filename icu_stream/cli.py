@@ -128,12 +128,13 @@ def ward(
 ) -> None:
     """Show every bed live in the browser: numbers, alarms, what needs attention.
 
-    Prints one line with a link that signs in one browser, once, for 12 hours. When
-    ICU_WARD_TOKEN is set, that token is the link's and is not printed.
+    Prints one line with a link that signs in one screen, once, for 30 days. When
+    ICU_WARD_TOKEN is set, that token is the link's and is not printed. People sign in
+    with an account (icu-stream users add) or by the hospital's identity provider.
 
     Reads vitals, alerts, scores, answers and heartbeats from Kafka (ICU_BROKER) and
-    writes only the commands of who is signed in: ICU_WARD_USER, as ICU_WARD_ROLE (a
-    viewer, unless set, commands nothing). It may be started before the broker and the worker are, and it
+    writes the commands of who is signed in, and the audit trail. The link signs in
+    ICU_WARD_USER, as ICU_WARD_ROLE (a viewer, who commands nothing). It may be started before the broker and the worker are, and it
     survives their restarts: the page says what is missing. Ends on Ctrl-C.
 
     Secondary notification only. Use the bedside monitor.

@@ -99,16 +99,20 @@ class Ledger:
 
     async def run(self) -> None:
         """Send what waits, for ever."""
+        is_heard = True
         while True:
             await self._is_waiting.wait()
             try:
                 async with self._connected() as producer:
+                    is_heard = True
                     while True:
                         await self._is_waiting.wait()
                         await self._send(producer)
             except (KafkaError, OSError, TimeoutError) as error:
                 # A producer that has failed once may not be used again.
-                log.warning("audit_waits", reason=str(error), n=len(self._waiting))
+                if is_heard:  # said once
+                    log.warning("audit_waits", reason=str(error))
+                is_heard = False
                 await asyncio.sleep(_RETRY_S)
 
     def _of_session(

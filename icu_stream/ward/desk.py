@@ -31,6 +31,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from icu_stream import bus, clock
+from icu_stream.access.ledger import Ledger
 from icu_stream.access.roles import Person
 from icu_stream.contracts import topics
 from icu_stream.contracts.commands import (
@@ -175,10 +176,12 @@ class Desk:
 
     Args:
         settings: Where Kafka is.
+        ledger: Where it is written down who asked for what.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings = settings
+        self._ledger = ledger
         self._producer: aiokafka.AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._waiting: dict[str, list[asyncio.Future[CommandResult]]] = {}
@@ -190,30 +193,26 @@ class Desk:
             if not waiting.done():
                 waiting.set_result(result)
 
-    async def ask(self, person: Person, wish: Wish, station: str) -> Outcome:
+    async def ask(self, person: Person, wish: Wish) -> Outcome:
         """Do what a person wishes, if that person may; takes at most some 20 s.
 
         Args:
             person: Who asks: the session's, not the browser's word.
             wish: What.
-            station: From where, for the log.
         """
         if not person.may(wish.type):
             what = wish.type.replace("_", " ")
-            return self._told(
-                person,
-                wish,
-                station,
-                Outcome(Fate.REFUSED, f"a {person.role} may not: {what}"),
-            )
+            refused = Outcome(Fate.REFUSED, f"a {person.role} may not: {what}")
+            return self._told(person, wish, refused)
         if self._asking[person.by] >= WAITING_MOST:
-            return Outcome(Fate.REFUSED, "too many commands wait for an answer")
+            refused = Outcome(Fate.REFUSED, "too many commands wait for an answer")
+            return self._told(person, wish, refused)
         self._asking[person.by] += 1
         try:
             outcome = await self._send(person, wish)
         finally:
             self._asking[person.by] -= 1
-        return self._told(person, wish, station, outcome)
+        return self._told(person, wish, outcome)
 
     async def close(self) -> None:
         """Let the producer go."""
@@ -224,8 +223,7 @@ class Desk:
                     await producer.stop()
 
     async def _send(self, person: Person, wish: Wish) -> Outcome:
-        # Under the person's name: nobody can take the answer of another's command.
-        command_id = f"{person.by}/{wish.id}"
+        command_id = _id(person, wish)
         command = _command(person, wish, command_id, clock.now_ms())
         answer: asyncio.Future[CommandResult] = (
             asyncio.get_running_loop().create_future()
@@ -283,20 +281,23 @@ class Desk:
                 self._producer = producer
             return self._producer
 
-    @staticmethod
-    def _told(person: Person, wish: Wish, station: str, outcome: Outcome) -> Outcome:
-        log.info(
-            "ward_command",
-            by=person.by,
-            role=person.role.value,
-            station=station,
-            type=wish.type.value,
+    def _told(self, person: Person, wish: Wish, outcome: Outcome) -> Outcome:
+        reason = f": {outcome.reason}" if outcome.reason else ""
+        self._ledger.command(
+            person,
+            wish.type,
+            command_id=_id(person, wish),
             patient_id=wish.patient,
             alert_id=wish.alert,
-            fate=outcome.fate.value,
-            reason=outcome.reason,
+            reason=wish.reason,
+            outcome=f"{outcome.fate}{reason}",
         )
         return outcome
+
+
+def _id(person: Person, wish: Wish) -> str:
+    """Under the person's name: nobody can take the answer of another's command."""
+    return f"{person.by}/{wish.id}"
 
 
 def _command(person: Person, wish: Wish, command_id: str, now_ms: int) -> Command:
@@ -318,4 +319,5 @@ def _command(person: Person, wish: Wish, command_id: str, now_ms: int) -> Comman
         on_oxygen=wish.on_oxygen,
         spo2_scale=wish.spo2_scale,
         values=wish.values,
+        station=person.station or None,
     )
