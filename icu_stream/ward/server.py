@@ -17,7 +17,9 @@ from fastapi import FastAPI, Request, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from icu_stream import clock, profiles
-from icu_stream.access.roles import MAY, Person, Role
+from icu_stream.access.door import Door
+from icu_stream.access.ledger import Ledger
+from icu_stream.access.sessions import Sessions
 from icu_stream.domain.limits import Rules
 from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
@@ -32,7 +34,7 @@ from icu_stream.ward.frames import Hub, Mailbox
 from icu_stream.ward.history import STEPS_MS, History, Seen
 from icu_stream.ward.pages import guard
 from icu_stream.ward.pages.house import House
-from icu_stream.ward.signin import CLOSE_CODE, Gate, Sessions
+from icu_stream.ward.signin import CLOSE_CODE, Gate, Ticket, about
 from icu_stream.ward.stations import Stations
 from icu_stream.ward.tiles import Ward
 
@@ -42,6 +44,7 @@ _BACKLOG = 128
 _MAX_MESSAGE_BYTES = 1_024  # a browser says little on the socket: its sound
 _MAX_WISH_BYTES = 4_096
 _HOURS = frozenset(map(str, STEPS_MS))
+_SESSION_LOOK_S = 1.0
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -77,18 +80,17 @@ async def serve(
     listener = _listen(settings)
     with listener:
         sessions = Sessions(
-            settings.data_dir / "ward-sessions.json",
-            token,
-            settings.ward_user,
-            Role(settings.ward_role),
+            settings.data_dir / "ward-sessions.json", settings.ward_idle_s
         )
+        ledger = Ledger(settings)
+        door = Door(settings, sessions, ledger, token)
         rules = profiles.load(settings.profile, settings.language)
         ward = Ward()
         hub = Hub(ward)
-        desk = Desk(settings)
+        desk = Desk(settings, ledger)
         house = House(settings, ward)
         config = uvicorn.Config(
-            create_app(hub, sessions, ward, desk, rules, Stations(), house),
+            create_app(settings, hub, door, ward, desk, rules, Stations(), house),
             lifespan="on",
             ws="websockets-sansio",
             ws_max_size=_MAX_MESSAGE_BYTES,
@@ -103,8 +105,9 @@ async def serve(
             canary = Canary(settings, ward.deadman, listener.getsockname()[1])
             feed = Feed(settings, ward, desk.heed, canary)
             # What runs until the pages are served no more.
-            parts = (feed, canary, hub, house)
+            parts = (feed, canary, hub, house, ledger)
             tasks = [group.create_task(part.run()) for part in parts]
+            tasks.append(group.create_task(door.watch()))
             group.create_task(
                 _announce(server, listener, "" if given else token, say, stop)
             )
@@ -114,6 +117,7 @@ async def serve(
             for task in tasks:
                 task.cancel()
             await desk.close()
+            await door.close()
 
 
 async def run(settings: Settings, *, say: Callable[[str], None] = print) -> None:
@@ -126,8 +130,9 @@ async def run(settings: Settings, *, say: Callable[[str], None] = print) -> None
 
 
 def create_app(
+    settings: Settings,
     hub: Hub,
-    sessions: Sessions,
+    door: Door,
     ward: Ward,
     desk: Desk,
     rules: Rules,
@@ -137,8 +142,9 @@ def create_app(
     """The whole web application: Dash, the live socket, and the gate around both.
 
     Args:
+        settings: How the gate is reached, and what it says.
         hub: Makes the frames.
-        sessions: Who may pass.
+        door: Who may pass.
         ward: What is known of each bed.
         desk: Where commands go.
         rules: The profile whose limits a bed's page shows.
@@ -186,7 +192,7 @@ def create_app(
         "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return Gate(guard.Guard(api), sessions, policy)
+    return Gate(guard.Guard(api), door, policy, settings)
 
 
 async def style() -> Response:
@@ -201,9 +207,7 @@ async def words() -> Response:
 
 async def who(request: Request) -> Response:
     """Whose session this is, and what the page may offer."""
-    person: Person = request.state.person
-    may = sorted(MAY[person.role]) if person.by else []
-    return _json({"by": person.by, "role": person.role, "may": may})
+    return _json(about(request.state.person, request.state.ticket))
 
 
 def beds(ward: Ward, rules: Rules) -> Callable[[Request], Awaitable[Response]]:
@@ -257,8 +261,7 @@ def commands(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
             wish = msgspec.json.decode(body, type=Wish)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             return Response(f"not a command: {error}", 400)
-        station = request.client.host if request.client else ""
-        outcome = await desk.ask(request.state.person, wish, station)
+        outcome = await desk.ask(request.state.person, wish)
         return _json(outcome, _STATUS[outcome.fate])
 
     return handle
@@ -277,21 +280,29 @@ def live(
     async def handle(socket: WebSocket) -> None:
         await socket.accept()
         mailbox = hub.join()
-        left_s = (socket.state.person.until_ms - clock.now_ms()) / 1000
         gone = asyncio.create_task(_listen_to(socket, mailbox, stations, deadman))
+        over = asyncio.create_task(_over(socket.state.ticket, mailbox))
         try:
-            async with asyncio.timeout(left_s):
-                while (frame := await mailbox.get()) is not None:
-                    await socket.send_text(frame)
-        except TimeoutError:
-            await socket.close(CLOSE_CODE, "the session is over")
+            while (frame := await mailbox.get()) is not None:
+                await socket.send_text(frame)
+            if over.done():
+                await socket.close(CLOSE_CODE, "the session is over")
         except WebSocketDisconnect:
             pass
         finally:
             gone.cancel()
+            over.cancel()
             hub.leave(mailbox)
 
     return handle
+
+
+async def _over(ticket: Ticket, mailbox: Mailbox) -> None:
+    """Wait until nobody is signed in there any more, by time or by somebody's act."""
+    while (session := ticket.session) is not None:
+        left_s = (session.end_ms - clock.now_ms()) / 1000
+        await asyncio.sleep(min(left_s, _SESSION_LOOK_S))
+    mailbox.close()
 
 
 async def _listen_to(

@@ -16,7 +16,9 @@ window.icuCommands = (() => {
   const GIVEN_UP_MS = 25000; // the server answers before that
   const { say: word } = window.icuWords;
 
-  let me = { by: "", role: "", may: [] };
+  const NOBODY = { by: "", role: "viewer", may: [] };
+
+  let me = NOBODY;
   const wishes = new Map(); // key -> wish; the last one of its kind about its object
   const listeners = [];
   let told = null; // the wish that the line at the bottom speaks of
@@ -34,8 +36,9 @@ window.icuCommands = (() => {
   async function learn() {
     try {
       const answer = await fetch("/who", { cache: "no-store" });
-      if (!answer.ok) return;
-      me = await answer.json();
+      if (answer.ok) me = await answer.json();
+      else if (answer.status === 401) me = NOBODY;
+      else return;
     } catch {
       return; // the link says itself that there is none
     }
@@ -141,6 +144,7 @@ window.icuCommands = (() => {
 
   return {
     learn,
+    me: () => me,
     may,
     of,
     ask,
