@@ -1,7 +1,8 @@
-"""Sends the test records whose alarms prove that the chain lives: one canary a partition.
+"""Sends the test records whose alarms prove that the chain lives.
 
-A canary is a patient by id (`contracts/canary.py`) and nothing else. Every `EVERY_MS` its
-"device" sends three records, one behind the other:
+A canary is a patient by id (`contracts/canary.py`) and nothing else; there is one in each
+partition. Every `EVERY_MS` the "device" of one for each worker sends three records, one
+behind the other:
 
 1. a value of `SIGNAL`, which ends whatever was left of the last time;
 2. the word that its sensor is off, without a value: an alarm, at once;
@@ -108,6 +109,7 @@ class Canary:
         self._settings = settings
         self._deadman = deadman
         self._names = names(port, settings.partitions)
+        self._name_of = {partition: name for name, partition in self._names.items()}
         self._topic = settings.topic_prefix + topics.VITALS.name
         self._opened = asyncio.Event()
         self._newest_ms = 0
@@ -135,18 +137,20 @@ class Canary:
 
     async def run(self) -> None:
         """Send until cancelled; what Kafka does not take is judged, and not kept."""
+        self._deadman.expect(self._name_of)
         # The first test waits for Kafka: that it is away is known before it was there.
-        self._deadman.send(self._number(), self._names.values(), clock.now_ms())
+        self._deadman.send(self._number(), self._name_of, clock.now_ms())
         producer = await self._connect()
+        partitions = set(self._name_of)
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
                     number = self._number()
-                    partitions = self._names.values()
                     self._deadman.send(number, partitions, clock.now_ms())
-                    for name in self._names:
-                        group.create_task(self._send(producer, name, number))
+                    for partition in partitions:
+                        group.create_task(self._send(producer, partition, number))
                     await asyncio.sleep(EVERY_MS / 1000)
+                    partitions = self._deadman.due()
         finally:
             await _stop(producer)
 
@@ -169,10 +173,10 @@ class Canary:
                 return producer
 
     async def _send(
-        self, producer: aiokafka.AIOKafkaProducer, name: str, number: int
+        self, producer: aiokafka.AIOKafkaProducer, partition: int, number: int
     ) -> None:
         """Send one canary's test, and say when Kafka has taken it."""
-        partition = self._names[name]
+        name = self._name_of[partition]
         try:
             async with asyncio.timeout(_TAKE_S):
                 for record in records(name, number):

@@ -8,13 +8,18 @@ hop         dead when
 `kafka`     it has not taken a test record (`canary.py`) for `TAKEN_MS`
 `reading`   it took the record, and this view has not read it for `READ_MS`
 `worker`    no worker has spoken for a partition for `WORKER_MS`; one speaks each second
-`alerts`    a worker speaks, but the record's alarm has not come for `ANSWERED_MS`
+`alerts`    a worker speaks, but the record's alarm has not come for `ANSWERED_MS`; or it
+            says for `STUCK_MS` that it applies nothing of what a partition holds
 ==========  ===========================================================================
 
 The first that holds is named, for what is behind it cannot be known. Test records leave
-each `EVERY_MS`; the longest wait and the longest silence together stay below the 10 s in
-which the page must say it. That the page's own socket died is for the page to see
-(assets/watchdog.js), and that the monitors are silent is in the age of the vitals.
+each `EVERY_MS`, one for each worker, to its partitions by turns: every partition at once
+would make most of all alerts tests. So what fails for one partition is taken to fail for
+every other that nothing newer speaks for. The longest wait and the longest silence together
+stay below the 10 s in which the page must say it.
+
+That the page's own socket died is for the page to see (assets/watchdog.js), and that the
+monitors are silent is in the age of the vitals.
 
 Pure: it is told what happened and when, and reads no clock.
 """
@@ -22,7 +27,7 @@ Pure: it is told what happened and when, and reads no clock.
 import statistics
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -35,6 +40,7 @@ EVERY_MS = 5_000
 TAKEN_MS = 3_000
 READ_MS = 3_000
 ANSWERED_MS = 4_000
+STUCK_MS = 5_000
 # A worker speaks every second of each partition; a rebalance silences it for 1.5 s.
 WORKER_MS = 8_500
 
@@ -107,9 +113,11 @@ class _Way:
     def __init__(self) -> None:
         self.sent: dict[int, int] = {}  # number to when, oldest first
         self.reached = dict.fromkeys(_ORDER, 0)
+        self.newest = 0
 
     def send(self, number: int, now_ms: int) -> None:
         self.sent[number] = now_ms
+        self.newest = number
         if len(self.sent) > _OUTSTANDING:
             # The oldest says how long it lasts; the newest what comes next.
             del self.sent[list(self.sent)[1]]
@@ -121,10 +129,11 @@ class _Way:
         done = self.reached[Hop.ALERTS]
         self.sent = {n: at for n, at in self.sent.items() if n > done}
 
-    def waits_ms(self, hop: Hop, now_ms: int) -> int:
-        """How long the first record that has not come so far has been on its way."""
-        first = (at for n, at in self.sent.items() if n > self.reached[hop])
-        return max(0, now_ms - next(first, now_ms))
+    def missing(self, hop: Hop) -> tuple[int, int] | None:
+        """The first record that has not come so far, and when it left."""
+        return next(
+            ((n, at) for n, at in self.sent.items() if n > self.reached[hop]), None
+        )
 
 
 class DeadMan:
@@ -145,6 +154,7 @@ class DeadMan:
         self.took_ms = 0
         self.behind = 0
         self._beat_ms: dict[int, int] = {}
+        self._moved_ms: dict[int, int] = {}
         self._listening_ms: int | None = None
         self._ways: dict[int, _Way] = {}
         self._rounds: dict[int, tuple[int, set[int]]] = {}
@@ -162,11 +172,36 @@ class DeadMan:
 
     def beat(self, heartbeat: Heartbeat, arrived_ms: int) -> None:
         """Take the sign of life of one worker for one partition."""
-        self.beats[heartbeat.partition] = heartbeat
-        self._beat_ms[heartbeat.partition] = arrived_ms
+        number = heartbeat.partition
+        before = self.beats.get(number)
+        is_done = not heartbeat.lag
+        if is_done or before is None or heartbeat.applied != before.applied:
+            self._moved_ms[number] = arrived_ms
+        self.beats[number] = heartbeat
+        self._beat_ms[number] = arrived_ms
+
+    def expect(self, partitions: Iterable[int]) -> None:
+        """These are to be tested."""
+        for partition in partitions:
+            self._ways.setdefault(partition, _Way())
+
+    def due(self) -> set[int]:
+        """Partitions to be tested next: of each worker, the one tested longest ago.
+
+        And each whose last test is missing: it may have been lost with what failed.
+        """
+        turns: dict[str, int] = {}
+        missing = set()
+        for partition, way in self._ways.items():
+            worker = self._worker(partition)
+            if worker not in turns or way.newest < self._ways[turns[worker]].newest:
+                turns[worker] = partition
+            if way.missing(Hop.ALERTS) is not None:
+                missing.add(partition)
+        return {*turns.values(), *missing}
 
     def send(self, number: int, partitions: Iterable[int], now_ms: int) -> None:
-        """A round of test records leaves: one for each partition, all of one number."""
+        """A round of test records leaves to some partitions, all of one number."""
         expected = set(partitions)
         for partition in expected:
             self._ways.setdefault(partition, _Way()).send(number, now_ms)
@@ -219,9 +254,8 @@ class DeadMan:
                 return Trouble(hop, late)
         if silent := self._unwatched(now_ms, occupied):
             return Trouble(Hop.WORKER, silent)
-        if late := self._late(Hop.ALERTS, ANSWERED_MS, now_ms):
-            return Trouble(Hop.ALERTS, late)
-        return None
+        late = self._late(Hop.ALERTS, ANSWERED_MS, now_ms) | self._stuck()
+        return Trouble(Hop.ALERTS, late) if late else None
 
     def dead(self, now_ms: int, occupied: Iterable[int]) -> frozenset[int]:
         """Partitions whose patients' alarms are not known to run."""
@@ -242,9 +276,10 @@ class DeadMan:
         """From producing to the proof being on a screen, by what the pages say."""
         return Spread.over(self._painted)
 
-    def waits_ms(self, now_ms: int) -> Mapping[int, int]:
-        """How long the alarm of each partition's test record has been awaited."""
-        return {p: w.waits_ms(Hop.ALERTS, now_ms) for p, w in self._ways.items()}
+    def waits_ms(self, now_ms: int) -> dict[int, int]:
+        """How long the alarm of a partition's test has been awaited; 0 when it is not."""
+        missing = {p: way.missing(Hop.ALERTS) for p, way in self._ways.items()}
+        return {p: max(0, now_ms - m[1]) if m else 0 for p, m in missing.items()}
 
     def row(self, now_ms: int, occupied: Iterable[int]) -> dict[str, Any]:
         """The status that every page gets: see `frames.py`.
@@ -277,6 +312,31 @@ class DeadMan:
         return frozenset(p for p in known if self.silent_ms(p, now_ms) > WORKER_MS)
 
     def _late(self, hop: Hop, longest_ms: int, now_ms: int) -> frozenset[int]:
+        """Partitions whose test is missing, and those of which nothing newer is known."""
+        first: dict[str, int] = {}
+        late = set()
+        for partition, way in self._ways.items():
+            missing = way.missing(hop)
+            if missing is not None and now_ms - missing[1] > longest_ms:
+                late.add(partition)
+                owner = self._owner(hop, partition)
+                first[owner] = min(missing[0], first.get(owner, missing[0]))
+        for partition, way in self._ways.items():
+            number = first.get(self._owner(hop, partition))
+            if number is not None and way.reached[hop] < number:
+                late.add(partition)
+        return frozenset(late)
+
+    def _stuck(self) -> frozenset[int]:
+        """Partitions whose worker says that it does not apply what there is."""
         return frozenset(
-            p for p, way in self._ways.items() if way.waits_ms(hop, now_ms) > longest_ms
+            p for p, at in self._moved_ms.items() if self._beat_ms[p] - at > STUCK_MS
         )
+
+    def _owner(self, hop: Hop, partition: int) -> str:
+        """Who may have failed with this partition's test: its worker, else all of Kafka."""
+        return self._worker(partition) if hop is Hop.ALERTS else ""
+
+    def _worker(self, partition: int) -> str:
+        beat = self.beats.get(partition)
+        return "" if beat is None else beat.worker

@@ -23,10 +23,11 @@ BOTH = frozenset({0, 1})
 
 
 class Chain:
-    """Two partitions; each second brings their heartbeats, every fifth a test."""
+    """Two workers with a partition each, which speak each second; every fifth, a test."""
 
     def __init__(self) -> None:
         self.deadman = DeadMan()
+        self.deadman.expect(BOTH)
         self.deadman.listen(T0)
         self.alive = {hop: set(BOTH) for hop in Hop}
         self.at = T0
@@ -38,12 +39,13 @@ class Chain:
         while self.at < began + 1000 * seconds:
             if (self.at - T0) % 1000 == 0:
                 for partition in self.alive[Hop.WORKER]:
-                    self.deadman.beat(beat(partition), self.at)
+                    self.deadman.beat(beat(partition, str(partition)), self.at)
             if (self.at - T0) % EVERY_MS == 0:
                 self.number = self.at
-                self.deadman.send(self.number, BOTH, self.at)
+                tested = self.deadman.due()
+                self.deadman.send(self.number, tested, self.at)
                 for hop in (Hop.KAFKA, Hop.READING, Hop.ALERTS):
-                    for partition in self.alive[hop]:
+                    for partition in tested & self.alive[hop]:
                         self.deadman.reach(hop, partition, self.number, self.at + 40)
             self.at += look_ms
             if self.deadman.trouble(self.at) is not None:
@@ -51,14 +53,16 @@ class Chain:
         return None
 
 
-def beat(partition: int, lag: int = 0) -> Heartbeat:
+def beat(
+    partition: int, worker: str = "w", lag: int = 0, applied: int = 0
+) -> Heartbeat:
     return Heartbeat(
-        worker="w",
+        worker=worker,
         partition=partition,
         time=T0,
         lag=lag,
         patients=1,
-        applied=0,
+        applied=applied,
         checkpoint_age_s=0,
     )
 
@@ -110,9 +114,53 @@ def test_of_a_dead_worker_it_is_said_that_it_is_the_worker():
     chain.run(1)
 
     chain.at += WORKER_MS
-    chain.deadman.beat(beat(0), chain.at)
+    chain.deadman.beat(beat(0, "0"), chain.at)
 
     assert chain.deadman.trouble(chain.at) == Trouble(Hop.WORKER, frozenset({1}))
+
+
+def test_partitions_of_a_worker_are_tested_by_turns_and_a_missing_one_again():
+    deadman = DeadMan()
+    deadman.expect(range(4))
+    for partition, worker in enumerate("aabb"):
+        deadman.beat(beat(partition, worker), T0)
+
+    tested = []
+    for number in range(T0, T0 + 4 * EVERY_MS, EVERY_MS):
+        tested.append(deadman.due())
+        deadman.send(number, tested[-1], number)
+        for partition in tested[-1] - {3}:
+            deadman.reach(Hop.ALERTS, partition, number, number + 30)
+
+    assert tested == [{0, 2}, {1, 3}, {0, 2, 3}, {1, 2, 3}]
+
+
+def test_what_fails_for_one_partition_is_taken_to_fail_for_the_workers_others():
+    deadman = DeadMan()
+    deadman.expect(range(4))
+    deadman.listen(T0)
+    for number, partitions in ((T0, {0, 1, 2, 3}), (T0 + EVERY_MS, {0, 2})):
+        deadman.send(number, partitions, number)
+        for partition in partitions - ({0} if number > T0 else set()):
+            deadman.reach(Hop.ALERTS, partition, number, number + 30)
+    deadman.reach(Hop.READING, 0, T0 + EVERY_MS, T0 + EVERY_MS + 30)
+    now_ms = T0 + EVERY_MS + ANSWERED_MS + 1
+    for partition, worker in enumerate("aabb"):
+        deadman.beat(beat(partition, worker), now_ms)
+
+    assert deadman.trouble(now_ms) == Trouble(Hop.ALERTS, frozenset({0, 1}))
+
+
+def test_a_worker_that_speaks_and_applies_nothing_is_in_trouble():
+    deadman = DeadMan()
+    for second in range(9):
+        assert deadman.trouble(T0 + second * 1000) is None
+        now_ms = T0 + second * 1000
+        deadman.beat(beat(0, lag=second, applied=min(second, 2)), now_ms)
+        deadman.beat(beat(1, lag=50, applied=second), now_ms)
+        deadman.beat(beat(2, lag=0, applied=2), now_ms)
+
+    assert deadman.trouble(T0 + 8_000) == Trouble(Hop.ALERTS, frozenset({0}))
 
 
 def test_it_is_over_when_the_hop_lives_again():
