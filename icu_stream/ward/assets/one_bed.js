@@ -224,7 +224,9 @@ window.icuBed = (() => {
     const wish = ASKS.of(type, row.i);
     const state = wish ? wish.state : "";
     const most = (data && data.pause) || PAUSE_S;
-    fill(parts.pause, [isPaused, row.z, lost, state, ASKS.may(type), most], () => {
+    const { left, control } = window.icuSound;
+    const isQuiet = left(row.i) > 0;
+    fill(parts.pause, [isPaused, row.z, lost, state, ASKS.may(type), most, isQuiet], () => {
       if (lost) return [];
       if (isPaused) {
         const by = row.z.by ? row.z.by[1] : "";
@@ -238,9 +240,9 @@ window.icuBed = (() => {
           const resume = () => ASKS.ask("resume", row.i, W().place(row), fields);
           made.push(act(say("pause.resume"), wish, resume));
         }
-        return made;
+        return [...made, ...control(row)];
       }
-      return ASKS.may("pause") ? pauseForm(wish, most) : [];
+      return ASKS.may("pause") ? [...pauseForm(wish, most), ...control(row)] : [];
     });
     const time = parts.pause.querySelector(".left-time");
     if (time) {

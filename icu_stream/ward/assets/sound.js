@@ -43,7 +43,8 @@ window.icuSound = (() => {
   const ASKS = window.icuCommands;
   const LINK = window.icuLink;
 
-  const isPhone = () => matchMedia(PHONE).matches;
+  const phone = matchMedia(PHONE);
+  const isPhone = () => phone.matches;
   const context = window.AudioContext ? new AudioContext() : null;
   const pauses = new Map(); // patient -> {until, keys}: what was known when it was pressed
   let volume = VOLUMES.includes(Number(localStorage.volume)) ? Number(localStorage.volume) : 80;
@@ -233,6 +234,14 @@ window.icuSound = (() => {
     if (pauses.delete(id)) keep();
   }
 
+  /* For the page of one bed: to pause its sound here, or to end that. */
+  function control(row) {
+    if (isPhone() || !mayPause(row.i)) return [];
+    const is = left(row.i) > 0;
+    const button = ASKS.button(say(is ? "sound.resume" : "sound.pause"), () => toggle(row));
+    return is ? [window.icuWard.sign("audio-paused"), button] : [button];
+  }
+
   const toggle = (row) => (left(row.i) ? resume(row.i) : pause(row.i, alarmsOf(row)));
 
   // ---------------------------------------------------------------- in the bar
@@ -311,7 +320,7 @@ window.icuSound = (() => {
     state,
     left,
     toggle,
-    mayPause,
+    control,
     onChange: (listen) => listeners.push(listen),
   };
 })();

@@ -69,6 +69,7 @@
   let density = "l";
   let announced = new Set(); // what is read out: high alarms, and the bar's own
   let shown = null; // the rows that this screen shows, in the order of the beds
+  let isPersonal = false; // a person's session, not the screen's, as long as there was one
   let isByNeed = localStorage.order === "need"; // tiles: worst first
   let sortedAt = 0;
 
@@ -105,9 +106,12 @@
     PROOF.prove(frame, status);
   }
 
-  /* Frames step it; without them, the Worker's clock does. */
+  /* Frames step it; without them, the Worker's clock does. Whose own session is over has left
+   * this browser: a screen that should be heard has a session of its own. */
   function sound() {
-    const isTrouble = message()[0] === "alert";
+    if (!lost) isPersonal = Boolean(ASKS.me().isPersonal);
+    const isLeft = lost && isPersonal && LINK.isSignedOut();
+    const isTrouble = message()[0] === "alert" && !isLeft;
     SOUND.step({ rows: lost ? [] : shownRows(), time: lost ? 0 : serverTime, isTrouble });
     if (lost) LINK.wake("sound", 500, () => lost && sound());
   }
@@ -202,7 +206,7 @@
     const open = lost ? [0, 0, 0, 0] : tally(rows.values());
     const beds = rows.size;
     const now = lost || !serverTime ? "" : hhmmss(serverTime);
-    const key = [kind, text, open, beds, now].join("|");
+    const key = [kind, text, open, beds, isByNeed, now].join("|");
     if (bar.dataset.key === key) return;
     bar.dataset.key = key;
     const parts = lost
@@ -213,6 +217,7 @@
           chip("low", `! ${open[1]}`, open[1], "low"),
           chip("acked", `✓ ${open[0]}`, open[0], "acknowledged"),
           make("span", "beds", say("count.beds", { n: beds })),
+          ...(isByNeed ? [make("span", "beds", say("order.short"))] : []),
         ];
     bar.replaceChildren(
       make("div", "counts", ...parts),
