@@ -105,7 +105,8 @@ class IdentityProvider:
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         port = self._runner.addresses[0][1]
-        self.issuer = f"http://127.0.0.1:{port}"
+        # Another site than a ward view at 127.0.0.1, as browsers see it.
+        self.issuer = f"http://localhost:{port}"
 
     async def _discover(self, _request: web.Request) -> web.Response:
         return web.json_response(

@@ -4,13 +4,17 @@ import asyncio
 import http.client
 import urllib.parse
 
+from pathlib import Path
+
 import pytest
 
 from playwright.async_api import Browser
 from pydantic import SecretStr
 
+from icu_stream.settings import Settings
 from tests.browser.hospital import Hospital, WardView
-from tests.kafka import Kafka
+from tests.identity import IdentityProvider
+from tests.kafka import Kafka, free_port
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -69,7 +73,7 @@ async def test_without_a_session_there_is_nothing_but_how_to_sign_in(
 
     assert status == 401
     assert '<form method="post" action="/signin">' in body
-    assert "ward.js" not in body
+    assert "<script" not in body
     assert "set-cookie" not in headers
 
 
@@ -143,3 +147,47 @@ async def test_the_link_signs_in_one_browser_and_leaves_no_token_in_the_address(
         await other.close()
     finally:
         view.kill()
+
+
+async def test_the_hospitals_provider_signs_a_person_in_from_another_site(
+    browser: Browser, tmp_path: Path
+):
+    port = free_port()
+    with IdentityProvider() as provider:
+        settings = Settings(
+            _env_file=None,
+            broker="127.0.0.1:9",  # the discard port: no Kafka is needed for this
+            data_dir=tmp_path,
+            ward_port=port,
+            ward_url=f"http://127.0.0.1:{port}/",
+            oidc_issuer=provider.issuer,
+            oidc_client_id=provider.client_id,
+            oidc_client_secret=provider.client_secret,
+            oidc_roles={"icu-doctors": "physician"},
+            oidc_label="Example Hospital",
+        )
+        provider.redirect = f"{settings.ward_url}signin/oidc/done"
+        view = WardView(settings)
+        await asyncio.to_thread(view.start)
+        try:
+            context = await browser.new_context()
+            page = await context.new_page()
+            await page.goto(view.address)
+            await page.click("text=Sign in with Example Hospital")
+            await page.click("#back")
+            await page.wait_for_selector("#me:has-text('dr.weiss (physician)')")
+            await page.wait_for_selector("#session button:has-text('Sign out')")
+            (cookie,) = await context.cookies()
+
+            provider.person["groups"] = ["visitors"]
+            await page.goto(view.address + "signin")
+            await page.click("text=Sign in with Example Hospital")
+            await page.click("#back")
+            refused = await page.inner_text("[role=alert]")
+            await context.close()
+        finally:
+            view.kill()
+
+    assert page.url.startswith(view.address)
+    assert (cookie.get("name"), cookie.get("sameSite")) == ("icu_person", "Strict")
+    assert "dr.weiss has no role on this ward" in refused
