@@ -257,19 +257,24 @@ class Hospital:
         return alert
 
     async def again(
-        self, alert: Alert, event: Event, state: State, **fields: Any
+        self,
+        alert: Alert,
+        event: Event,
+        state: State,
+        time_ms: int | None = None,
+        **fields: Any,
     ) -> Alert:
-        """The next transition of an alarm."""
+        """The next transition of an alarm, now or at another time."""
         patient = next(p for p in self.patients if p.patient_id == alert.patient_id)
         following = msgspec.structs.replace(
             alert,
             transition=alert.transition + 1,
             event=event,
             state=state,
-            time=clock.now_ms(),
+            time=clock.now_ms() if time_ms is None else time_ms,
             **fields,
         )
-        await self.send(topics.ALERTS, patient, following)
+        await self.send(topics.ALERTS, patient, following, timestamp_ms=time_ms)
         return following
 
     async def command(self, index: int, **fields: Any) -> None:

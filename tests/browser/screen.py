@@ -36,6 +36,7 @@ async def open_page(
     size: tuple[int, int] = FULL_HD,
     *,
     frames: Callable[[str], str | None] | None = None,
+    there: str = ".tile:not(.skeleton)",
     **options: Any,
 ) -> Page:
     """The ward on a screen of a size, with its tiles drawn.
@@ -45,6 +46,7 @@ async def open_page(
         view: Which.
         size: Of the screen.
         frames: What becomes of each frame on its way to the page; None: it is lost.
+        there: What is waited for.
         options: Of the browser's context.
     """
     context = await open_context(browser, view, size, **options)
@@ -52,7 +54,7 @@ async def open_page(
     if frames is not None:
         await page.route_web_socket("**/live", lambda route: _pass_on(route, frames))
     await page.goto(view.address)
-    await page.wait_for_selector(".tile:not(.skeleton)")
+    await page.wait_for_selector(there)
     return page
 
 

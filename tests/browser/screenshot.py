@@ -1,73 +1,258 @@
-"""Pictures of the ward view: `python -m tests.browser.screenshot DIRECTORY [BEDS ...]`.
+"""Pictures of the ward view: `python -m tests.browser.screenshot DIRECTORY [NAME ...]`.
 
-The pictures in the guide are made by `python -m tests.browser.screenshot docs/img`: the
-ward with 16 beds, one bed, and the same on a phone. With numbers of beds, there is one
-picture of the ward for each.
+Those of the guide are made by `python -m tests.browser.screenshot docs/img`, in some
+minutes; with names (`ward night`), only these. On most of them a hospital says itself what
+the worker would (`tests.browser.hospital`), so that alarms of every kind are seen at once;
+`german`, `limits`, `whatif` and `system` are of the real chain (`tests.browser.chain`).
 """
 
 import asyncio
+import random
 import shutil
 import sys
 
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
-from playwright.async_api import async_playwright
+from PIL import Image
+from playwright.async_api import Browser, Page, async_playwright
 
-from tests.browser.hospital import every_kind_of_alarm, showing
-from tests.browser.screen import ARGUMENTS, open_page
+from icu_stream import clock
+from icu_stream.contracts.alerts import Event, Kind, Priority, State
+from icu_stream.contracts.commands import CommandResult, CommandType
+from icu_stream.contracts.topics import COMMAND_RESULTS
+from tests.browser.chain import Chain, linked
+from tests.browser.hospital import Hospital, WardView, every_kind_of_alarm, showing
+from tests.browser.screen import ARGUMENTS, open_page, strip, until
 from tests.integration.test_ward_feed import arrive_as_sent
 from tests.kafka import Kafka
 
 
 PAST_S = 300  # half of what a line shows
-SCALE = 2 / 3  # for the guide: less than 300 kB
+SCALE = 2 / 3  # for the guide: all pictures together take some hundred kB
+COLOURS = 96  # of a picture, chosen from its own
 PHONE = (390, 844)
-FETCHED_S = 2
+LAPTOP = (1280, 800)
+FETCHED_S = 3
 SETTLED_S = 13  # a silent bed is stale after 10 s
+NIGHT_H = 12  # of alarms behind the log and the burden
+
+PLANTED = ("ward", "bed", "night", "laptop", "phone", "alarms", "burden", "lost")
+LARGE = ("ward-200",)
+REAL = ("limits", "whatif", "system")
+GERMAN = ("german",)
+# In a night: which alarms, how often of a hundred, how long they last, s (ours).
+NIGHTLY = (
+    ("spo2.low", Priority.MEDIUM, "SpO₂ 88 %, below 90 for 15 s", 42, 70),
+    ("hr.high", Priority.MEDIUM, "HR 124 /min, above 120 for 6 s", 24, 120),
+    ("rr.high", Priority.MEDIUM, "RR 32 /min, above 30 for 14 s", 16, 90),
+    ("temp.high", Priority.LOW, "Temp 39.3 °C, above 39.0", 8, 1800),
+    ("spo2.desat", Priority.HIGH, "SpO₂ 78 %, below 80", 6, 40),
+    ("hr.lead_off", Priority.MEDIUM, "HR: lead off", 4, 200),
+)
 
 
-async def pictures(
-    kafka: Kafka, beds: int, path: Path, scale: float, *, one_bed: bool
-) -> None:
-    """One picture of a ward with alarms of every kind, and of its worst bed."""
-    settings = kafka.settings(ward_role="nurse", ward_user="RN Okafor")
+class Camera:
+    """Takes pictures that are wanted, small ones."""
+
+    def __init__(
+        self, browser: Browser, directory: Path, wanted: Collection[str]
+    ) -> None:
+        self.browser = browser
+        self.wanted = wanted
+        self._directory = directory
+
+    def wants(self, *names: str) -> bool:
+        """Is one of these to be taken?"""
+        return any(name in self.wanted for name in names)
+
+    async def take(self, page: Page, name: str) -> None:
+        """One picture, if it is wanted."""
+        if not self.wants(name):
+            return
+        path = self._directory / f"{name}.png"
+        await page.screenshot(path=path)
+        with Image.open(path) as image:
+            few = image.convert("RGB").quantize(COLOURS, Image.Quantize.MEDIANCUT)
+        few.save(path, optimize=True)
+
+    async def open(self, view: WardView, **options: object) -> Page:
+        """The ward on a large screen."""
+        return await open_page(self.browser, view, device_scale_factor=SCALE, **options)
+
+
+async def go(page: Page, view: WardView, path: str, there: str) -> None:
+    """Another page, with all that it fetches."""
+    await page.goto(view.address + path)
+    await page.wait_for_selector(there)
+    await asyncio.sleep(FETCHED_S)
+
+
+# --- alarms of every kind
+
+
+async def a_night(hospital: Hospital) -> None:
+    """Alarms of the last hours, as a log has them; the same each time."""
+    chance = random.Random(11)
+    now_ms = clock.now_ms()
+    for _ in range(NIGHT_H * 14):
+        code, priority, text, _, lasting_s = chance.choices(
+            NIGHTLY, [row[3] for row in NIGHTLY]
+        )[0]
+        index = min(int(chance.expovariate(0.28)), len(hospital.patients) - 1)
+        onset = now_ms - int(chance.uniform(600, NIGHT_H * 3600) * 1000)
+        kind = Kind.TECHNICAL if code.endswith("lead_off") else Kind.PHYSIOLOGICAL
+        times = {"onset": onset, "time": onset, "timestamp_ms": onset}
+        alert = await hospital.alarm(index, code, priority, text, kind=kind, **times)
+        seen = onset + int(1000 * chance.expovariate(1 / 45))
+        end = onset + int(1000 * lasting_s * chance.uniform(0.5, 2))
+        if seen < end:
+            alert = await hospital.again(
+                alert, Event.ACKNOWLEDGED, State.ACKNOWLEDGED, seen, by="RN Okafor"
+            )
+        await hospital.again(alert, Event.CLEARED, State.CLEARED, end)
+        if chance.random() < 0.5:
+            judged = CommandResult(
+                command_id=f"RN Okafor/{alert.alert_id}",
+                accepted=True,
+                type=CommandType.FEEDBACK,
+                patient_id=alert.patient_id,
+                by="RN Okafor",
+                time=end,
+                alert_id=alert.alert_id,
+                actionable=chance.random() < 0.35,
+            )
+            await hospital.send(
+                COMMAND_RESULTS, hospital.patients[index], judged, timestamp_ms=end
+            )
+
+
+async def planted(kafka: Kafka, camera: Camera) -> None:
+    """Sixteen beds: the ward by day and by night, one bed, a phone, the log, its loss."""
+    settings = kafka.settings(ward_role="charge", ward_user="RN Okafor")
     await arrive_as_sent(settings)
-    async with (
-        showing(settings, beds, past_s=PAST_S) as (hospital, view),
-        async_playwright() as playwright,
-    ):
+    async with showing(settings, 16, past_s=PAST_S) as (hospital, view):
+        await a_night(hospital)
+        page = await camera.open(view)
+        await every_kind_of_alarm(hospital)
+        await asyncio.sleep(SETTLED_S)
+        worst = hospital.patients[1]
+        await camera.take(page, "ward")
+        await page.get_by_label("Colours").select_option("night")
+        await camera.take(page, "night")
+        await page.get_by_label("Colours").select_option("dark")
+        await go(page, view, f"bed/{worst.patient_id}", "#bed .chart table")
+        await camera.take(page, "bed")
+        await go(page, view, "alarms", ".report .grid")
+        await camera.take(page, "alarms")
+        await go(page, view, "burden", ".report .figures")
+        await camera.take(page, "burden")
+        await page.context.close()
+        await small(camera, view, worst.patient_id)
+        page = await camera.open(view)
+        view.kill()
+        await until(page, "document.body.className === 'lost'", 6)
+        await camera.take(page, "lost")
+        await page.context.close()
+
+
+async def small(camera: Camera, view: WardView, mine: str) -> None:
+    """A laptop's screen and a phone's."""
+    page = await open_page(camera.browser, view, LAPTOP, device_scale_factor=SCALE)
+    await camera.take(page, "laptop")
+    await page.context.close()
+    page = await open_page(camera.browser, view, PHONE)
+    await page.click(f".tile[data-id='{mine}']")
+    await page.click("#bed .chooser")
+    await page.click("#bed .close")
+    await page.wait_for_selector("#mine .tile")
+    await camera.take(page, "phone")
+    await page.context.close()
+
+
+async def large(kafka: Kafka, camera: Camera) -> None:
+    """Two hundred beds."""
+    settings = kafka.settings()
+    await arrive_as_sent(settings)
+    async with showing(settings, 200, past_s=20) as (hospital, view):
+        page = await camera.open(view)
+        await every_kind_of_alarm(hospital)
+        await asyncio.sleep(SETTLED_S)
+        await camera.take(page, "ward-200")
+        await page.context.close()
+
+
+# --- what the worker says itself
+
+
+async def sick(chain: Chain, page: Page) -> None:
+    """Five beds of the real chain that have something."""
+    beds = chain.hospital.patients
+    beds[1].pinned = {"spo2": 79, "hr": 116}
+    beds[4].pinned = {"hr": 131}
+    beds[6].pinned = {"temp": 39.4}
+    beds[9].pinned = {"abp_mean": 56, "abp_sys": 84, "abp_dia": 42}
+    beds[12].is_silent = True
+    await until(page, f"/!!/.test({strip(beds[4].bed)})", 15)
+    await until(page, f"/!!/.test({strip(beds[12].bed)})", 25)
+
+
+async def real(kafka: Kafka, camera: Camera) -> None:
+    """Limits, what-if and the system of the real chain."""
+    async with linked(kafka.settings()) as chain:
+        page = await camera.open(chain.view)
+        await sick(chain, page)
+        patient = chain.hospital.patients[1].patient_id
+        await go(page, chain.view, f"limits/{patient}", ".report")
+        await camera.take(page, "limits")
+        await go(page, chain.view, "whatif", ".report")
+        await camera.take(page, "whatif")
+        await go(page, chain.view, "system", ".report")
+        await camera.take(page, "system")
+        await page.context.close()
+
+
+async def german(kafka: Kafka, camera: Camera) -> None:
+    """Worker and ward in German, with kilopascals."""
+    settings = kafka.settings(language="de", ward_pressure="kPa")
+    async with linked(settings) as chain:
+        page = await camera.open(chain.view)
+        await sick(chain, page)
+        await camera.take(page, "german")
+        await page.context.close()
+
+
+Scene = Callable[[Kafka, Camera], Awaitable[None]]
+SCENES: dict[Scene, tuple[str, ...]] = {
+    planted: PLANTED,
+    large: LARGE,
+    real: REAL,
+    german: GERMAN,
+}
+
+
+async def taken(kafka: Kafka, directory: Path, wanted: Collection[str]) -> None:
+    """Take all pictures that are wanted."""
+    async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=ARGUMENTS
         )
-        page = await open_page(browser, view, device_scale_factor=scale)
-        await every_kind_of_alarm(hospital)
-        await asyncio.sleep(SETTLED_S)
-        await page.screenshot(path=path)
-        if one_bed:
-            bed = hospital.patients[beds // 10].bed
-            await page.click(f".tile[data-bed='{bed}']")
-            await asyncio.sleep(FETCHED_S)
-            await page.screenshot(path=path.with_name("bed.png"))
-            address = page.url
-            phone = await open_page(browser, view, PHONE)
-            await phone.goto(address)
-            await phone.reload()
-            await asyncio.sleep(FETCHED_S)
-            await phone.screenshot(path=path.with_name("bed-phone.png"))
+        camera = Camera(browser, directory, wanted)
+        for scene, names in SCENES.items():
+            if camera.wants(*names):
+                await scene(kafka, camera)
         await browser.close()
 
 
-def main(directory: Path, beds: list[int]) -> None:
-    """Make all pictures."""
+def main(directory: Path, wanted: list[str]) -> None:
+    """Make the pictures."""
+    known = [name for names in SCENES.values() for name in names]
+    if unknown := set(wanted) - set(known):
+        sys.exit(f"no such picture: {', '.join(sorted(unknown))}; known: {known}")
     directory.mkdir(parents=True, exist_ok=True)
     with Kafka() as kafka:
-        for number in beds:
-            path = directory / f"ward-{number}.png"
-            asyncio.run(pictures(kafka, number, path, 1, one_bed=False))
-        if not beds:
-            path = directory / "ward.png"
-            asyncio.run(pictures(kafka, 16, path, SCALE, one_bed=True))
+        asyncio.run(taken(kafka, directory, wanted or known))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [int(text) for text in sys.argv[2:]])
+    main(Path(sys.argv[1]), sys.argv[2:])
