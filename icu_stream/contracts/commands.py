@@ -50,13 +50,15 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         time: When it was asked, epoch ms UTC.
         alert_id: `acknowledge`, `feedback`: which alarm.
         seconds: `pause`: how long.
-        reason: Why: `pause` and `set_limits` want it.
+        reason: Why: `pause`, `set_limits` and `propose_limits` with limits want it.
         bed: `admit`, `transfer`: where to.
         profile: `admit`: the alarm profile by name.
         signal: `signal_off`: the signal that is taken off on purpose.
         limits: `set_limits`: what changes. `reset_limits`: which codes; none = all.
+            `propose_limits`: what is proposed; none = by the monitors' formulas.
         expires: `set_limits`: until when, epoch ms UTC.
-        proposal: `set_limits`: the `command_id` of the proposal that is accepted.
+        proposal: `set_limits`: the `command_id` of the proposal that is accepted;
+            `propose_limits`: of the one that is taken back.
         acvpu: `observe`: A, C, V, P or U.
         on_oxygen: `observe`: on supplementary oxygen.
         spo2_scale: `observe`: 1 or 2; 2 only when prescribed.

@@ -4,7 +4,7 @@ A command happens at its arrival, as a tick does. It is done once: its outcome i
 `command_id` (the last 64), and a command that is seen again is answered again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -255,7 +255,23 @@ def _set_limits(bedside: Bedside, command: Command, time: int) -> Outcome:
         refusal = refusal or Refusal.EXPIRY
     if refusal is not None:
         return refusal
-    own = dict(patient.own)
+    own = _with(bedside, command, changes, time, until)
+    refusal = personal.refused(personal.profile_of(bedside.rules), own)
+    if refusal is not None:
+        return refusal
+    personal.change(bedside, own)
+    return Granted(tuple(changes), _wall(bedside, until))
+
+
+def _with(
+    bedside: Bedside,
+    command: Command,
+    changes: Iterable[LimitChange],
+    time: int,
+    until: int,
+) -> dict[str, Own]:
+    """The patient's own limits and these."""
+    own = dict(bedside.patient.own)
     for change in changes:
         before = own.get(change.code, Own(None, None))
         delay_ms = None if change.delay_s is None else _ms(change.delay_s)
@@ -268,11 +284,7 @@ def _set_limits(bedside: Bedside, command: Command, time: int) -> Outcome:
             _wall(bedside, time),
             _wall(bedside, until),
         )
-    refusal = personal.refused(personal.profile_of(bedside.rules), own)
-    if refusal is not None:
-        return refusal
-    personal.change(bedside, own)
-    return Granted(tuple(changes), _wall(bedside, until))
+    return own
 
 
 def _limits_refusal(command: Command) -> Refusal | None:
@@ -315,12 +327,33 @@ def _reset_limits(bedside: Bedside, command: Command, _time: int) -> Outcome:
 
 def _propose_limits(bedside: Bedside, command: Command, time: int) -> Outcome:
     """Nothing changes until a person takes them."""
-    changes = personal.proposed(bedside.patient, bedside.rules)
+    if command.proposal is not None:
+        return _withdraw(bedside.patient, command, time)
+    until = time + _PROPOSAL_LASTS_MS
+    changes = tuple(command.limits)
+    if changes:
+        until = time + _LIMITS_LAST_MS
+        refusal: str | None = _limits_refusal(command)
+        if refusal is None:
+            own = _with(bedside, command, changes, time, until)
+            refusal = personal.refused(personal.profile_of(bedside.rules), own)
+        if refusal is not None:
+            return refusal
+    else:
+        changes = personal.proposed(bedside.patient, bedside.rules)
     if not changes:
         return Refusal.NOTHING_TO_PROPOSE
-    until = time + _PROPOSAL_LASTS_MS
     bedside.patient.propose(Proposal(command.command_id, list(changes), until))
     return Granted(changes, _wall(bedside, until))
+
+
+def _withdraw(patient: Patient, command: Command, time: int) -> Outcome:
+    """Nobody can take it any more."""
+    refusal = _proposal_refusal(patient, command, time)
+    if refusal is not None:
+        return refusal
+    patient.propose(None)
+    return _DONE
 
 
 def _alarm_of(patient: Patient, alert_id: str) -> Alarm | None:

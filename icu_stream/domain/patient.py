@@ -629,8 +629,8 @@ class Patient:
         self._changed.add(b"c")
         self.unbind()
 
-    def propose(self, proposal: Proposal) -> None:
-        """Keep what a person may take."""
+    def propose(self, proposal: Proposal | None) -> None:
+        """Keep what a person may take; None: nothing more."""
         self.proposal = proposal
         self._changed.add(b"c")
 

@@ -607,6 +607,8 @@ class Patient:
         self.onsets: dict[str, list[int]] = {}  # by code, of every alarm
         self.pause_until: int | None = None
         self.own: dict[str, Own] = {}
+        # Its command, what it proposes, until when it can be taken.
+        self.proposal: tuple[str, list[Json], int] = ("", [], 0)
         self.profile = ADULT
         self.commands: dict[str, bool] = {}
 
@@ -1381,6 +1383,7 @@ class Patient:
         for alarm in list(self.alarms.values()):
             self.end(alarm, time, by)
         self.own.clear()
+        self.proposal = ("", [], 0)
         self.profile = ADULT
         return True
 
@@ -1440,31 +1443,43 @@ class Patient:
     def rule_29_set(self, command: Json, time: int) -> bool:
         """Limits of this patient alone, all of them or none."""
         changes = command.get("limits") or []
-        codes = [change["code"] for change in changes]
-        if not command.get("reason") or not changes or command.get("proposal"):
-            return False  # a proposal needs half an hour of usual values: not here
-        if len(codes) != len(set(codes)):
-            return False
-        if not all(self.rule_29_is_allowed(change) for change in changes):
-            return False
+        if command.get("proposal"):
+            if changes or not self.rule_29_stands(command, time):
+                return False
+            changes = self.proposal[1]
         expires = time + OWN_LIMITS_S * SECOND
         if (wall := command.get("expires")) is not None:
             expires = wall + (self.skew or 0)
         if not 0 < expires - time <= OWN_LIMITS_MOST_S * SECOND:
             return False
-        before = dict(self.own)
+        own = self.rule_29_with(command, changes, expires)
+        if own is None:
+            return False
+        self.own = own
+        return True
+
+    def rule_29_with(
+        self, command: Json, changes: list[Json], expires: int
+    ) -> dict[str, Own] | None:
+        """The own limits and these; None when they are refused."""
+        codes = [change["code"] for change in changes]
+        if not command.get("reason") or not changes or len(codes) != len(set(codes)):
+            return None
+        if not all(self.rule_29_is_allowed(change) for change in changes):
+            return None
+        before, own = self.own, dict(self.own)
         for change in changes:
-            old = self.own.get(change["code"], Own(None, None, 0))
+            old = own.get(change["code"], Own(None, None, 0))
             limit, delay_s = change.get("limit"), change.get("delay_s")
-            self.own[change["code"]] = Own(
+            own[change["code"]] = Own(
                 old.limit if limit is None else limit,
                 old.delay_s if delay_s is None else delay_s,
                 expires,
             )
-        if contradict(map(self.rule_29_limit, self.profile.limits)):
-            self.own = before
-            return False
-        return True
+        self.own = own
+        is_refused = contradict(map(self.rule_29_limit, self.profile.limits))
+        self.own = before
+        return None if is_refused else own
 
     def rule_29_is_allowed(self, change: Json) -> bool:
         """Is it a limit of the profile, within the hard range?"""
@@ -1501,7 +1516,23 @@ class Patient:
 
     def rule_29_propose(self, command: Json, time: int) -> bool:
         """Changes nothing; logs here are too short for half an hour of usual values."""
-        return False
+        if command.get("proposal"):
+            stands = self.rule_29_stands(command, time)
+            if stands:
+                self.proposal = ("", [], 0)
+            return stands
+        changes = command.get("limits") or []
+        until = time + OWN_LIMITS_S * SECOND
+        if self.rule_29_with(command, changes, until) is None:
+            return False
+        self.proposal = (command["command_id"], changes, until)
+        return True
+
+    def rule_29_stands(self, command: Json, time: int) -> bool:
+        """Is it the last proposal, and not too old, and does somebody say why?"""
+        name, _, until = self.proposal
+        is_it = bool(name) and name == command["proposal"] and time < until
+        return is_it and bool(command.get("reason"))
 
     def rule_30_admit(self, command: Json, time: int) -> bool:
         """The patient comes, perhaps with another profile."""

@@ -301,12 +301,18 @@ class Nasty:
         kind = self.random.choice(
             ("set",) * 6 + ("reset", "reset", "propose", "accept")
         )
+        last = self.patient.proposal[0] or f"m-{len(self.log) // 2}"
+        if kind == "propose" and self.random.random() < 0.5:
+            limits = [self.change() for _ in range(self.random.choice((1, 1, 2)))]
+            return {"type": "propose_limits", "limits": limits}
         if kind == "propose":
             # Half an hour of usual values is more than the reference keeps.
             early = self.wall - START_MS < 1_000_000
             return {"type": "propose_limits" if early else "reset_limits"}
         if kind == "accept":
-            return {"type": "set_limits", "proposal": f"m-{len(self.log) // 2}"}
+            is_taken = self.random.random() < 0.7
+            type_ = "set_limits" if is_taken else "propose_limits"
+            return {"type": type_, "proposal": last}
         own = [{"code": code} for code in self.patient.own]
         if kind == "reset":
             codes = self.random.choice(([], [], own[:1], own, [{"code": "hr.low"}]))

@@ -315,6 +315,59 @@ def test_rule_29_a_proposal_is_for_10_minutes(second, accepted):
     assert moved(bed, second, proposal="p").accepted is accepted
 
 
+def proposed(bed: Bed, second: float, **fields):
+    """A person proposes a limit of its own."""
+    return bed.ask(
+        second,
+        "propose_limits",
+        command_id="p",
+        **({"limits": [LimitChange("spo2.low", 86)], "reason": "COPD"} | fields),
+    )
+
+
+def test_rule_29_a_person_may_propose_limits_which_changes_nothing_for_12_hours():
+    bed = Bed(WARD)
+    bed.at(0, hr=80)
+
+    result = proposed(bed, 1)
+
+    assert result.limits == [LimitChange("spo2.low", 86)]
+    assert result.expires == ms(1 + 12 * 3600)
+    assert bed.patient.own == {}
+    assert moved(bed, 2, proposal="p").accepted
+    assert bed.patient.own["spo2.low"].limit == 86
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reason": " "},
+        {"limits": [LimitChange("spo2.low", 20)]},
+        {"limits": [LimitChange("spo2.low")]},
+        {"limits": [LimitChange("spo2.low", 86)] * 2},
+    ],
+)
+def test_rule_29_what_could_not_be_set_is_not_proposed(fields):
+    bed = Bed(WARD)
+    bed.at(0, hr=80)
+
+    assert not proposed(bed, 1, **fields).accepted
+    assert not moved(bed, 2, proposal="p").accepted
+
+
+def test_rule_29_a_proposal_that_was_taken_back_cannot_be_taken():
+    bed = Bed(WARD)
+    bed.at(0, hr=80)
+    proposed(bed, 1)
+
+    back = bed.ask(2, "propose_limits", proposal="p", reason="not now")
+    again = bed.ask(3, "propose_limits", proposal="p", reason="not now")
+
+    assert (back.accepted, back.limits) == (True, [])
+    assert again.reason == Refusal.UNKNOWN_PROPOSAL
+    assert moved(bed.saved_and_restored(), 4, proposal="p").accepted is False
+
+
 def test_rule_29_without_half_an_hour_of_history_there_is_no_proposal():
     bed = Bed(WARD)
     bed.every_second(0, 100, hr=110)
