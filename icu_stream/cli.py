@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from icu_stream import __version__, bus, observability, settings
+from icu_stream import __version__, bus, observability, profiles, settings
 from icu_stream.access import users
 from icu_stream.contracts import schema
 from icu_stream.domain import alarm_page
@@ -141,13 +141,21 @@ def ward(
     """
     # Dash takes a second to import, which no other command should wait for.
     from icu_stream.ward import server  # noqa: PLC0415
+    from icu_stream.ward.pages.whatif import Runner  # noqa: PLC0415
 
     given = {"ward_port": port, "ward_host": host}
     chosen = settings.load().model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
     observability.configure(chosen)
-    asyncio.run(server.run(chosen, say=typer.echo))
+
+    def runner() -> Runner:
+        # What-if is worked out above the ward in the house, so the two meet here.
+        from icu_stream.evaluation import whatif  # noqa: PLC0415
+
+        return whatif.Whatif(chosen, profiles.load_all(chosen.profile))
+
+    asyncio.run(server.run(chosen, runner=runner, say=typer.echo))
 
 
 @app.command(rich_help_panel="Sources of vitals")

@@ -10,7 +10,7 @@ import os
 import threading
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -176,6 +176,7 @@ def run(
     progress: Callable[[Progress], None] = lambda _: None,
     cancel: threading.Event | None = None,
     processes: int | None = None,
+    nice: int = 0,
 ) -> Result:
     """Step a log through the core under each profile.
 
@@ -189,6 +190,7 @@ def run(
         progress: Is told each few thousand records, in the calling thread.
         cancel: Set it, from any thread, to stop.
         processes: How many; None for as many as this process may use cores.
+        nice: How far they stand back for others, 0 to 19; above 0, none is this one.
 
     Raises:
         ConfigurationError: The log or a sweep is not as it must be.
@@ -212,11 +214,21 @@ def run(
         progress(told)
 
     counted = _empty(job)
-    for one in pool.work(
-        count, job, list(enumerate(parts)), processes=workers, tell=tell, cancel=stop
-    ):
+
+    def work(function: pool.Work, tasks: list[Any], tell_: pool.Telling) -> list[Any]:
+        return pool.work(
+            function,
+            job,
+            tasks,
+            processes=workers,
+            tell=tell_,
+            cancel=stop,
+            nice=nice,
+        )
+
+    for one in work(count, list(enumerate(parts)), tell):
         counted.add(one)
-    shown = _shown(counted, parts, workers, stop)
+    shown = _shown(counted, parts, work)
     tallies = iter(counted.tallies)
     named = [
         ProfileResult(label=label, settings=_settings(rules), tally=next(tallies))
@@ -354,7 +366,9 @@ class _Course:
 
 
 def _shown(
-    counted: Counted, parts: Sequence[Part], workers: int, stop: threading.Event
+    counted: Counted,
+    parts: Sequence[Part],
+    work: Callable[[pool.Work, list[Any], pool.Telling], list[Any]],
 ) -> list[Strip]:
     """Read again what the examples show."""
     by_part: dict[int, list[tuple[int, Candidate]]] = {}
@@ -362,15 +376,13 @@ def _shown(
         by_part.setdefault(candidate.part, []).append((number, candidate))
     tasks = [(parts[part], wanted) for part, wanted in sorted(by_part.items())]
     found: dict[int, Strip] = {}
-    for filled in pool.work(
-        _fill, None, tasks, processes=workers, tell=lambda *_: None, cancel=stop
-    ):
+    for filled in work(_fill, tasks, lambda *_: None):
         found |= filled
     return [found[number] for number in sorted(found)]
 
 
 def _fill(
-    _: None, task: tuple[Part, list[tuple[int, Candidate]]], tell: pool.Tell
+    _: Job, task: tuple[Part, list[tuple[int, Candidate]]], tell: pool.Tell
 ) -> dict[int, Strip]:
     part, wanted = task
 

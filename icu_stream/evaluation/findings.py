@@ -202,13 +202,18 @@ def unit(signal: Signal) -> str:
 # --- what the data can show
 
 
-def notes(result: Result) -> list[str]:
-    """What this log can and cannot show, for whoever reads the figures."""
+def notes(result: Result, *, truth: bool = True) -> list[str]:
+    """What this log can and cannot show, for whoever reads the figures.
+
+    Args:
+        result: Of `backtest.run`.
+        truth: Say what is known of the patients, too; False where the caller does.
+    """
     return list(
         itertools.chain(
             _about_spacing(result),
             _about_people(result),
-            _about_truth(result),
+            _about_truth(result) if truth else (),
             _about_curves(result),
         )
     )

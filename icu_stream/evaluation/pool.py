@@ -10,6 +10,7 @@ when their parent is killed.
 """
 
 import multiprocessing
+import os
 import signal
 import threading
 import traceback
@@ -29,6 +30,8 @@ _LEAVE_S = 5.0
 
 # Tells how many records were done since it was told last. Raises when the work is over.
 Tell = Callable[[int], None]
+# Is told records and tasks that were done since it was told last.
+Telling = Callable[[int, int], None]
 Work = Callable[[Any, Any, Tell], Any]
 _T = TypeVar("_T")
 
@@ -60,8 +63,9 @@ def work(
     tasks: Sequence[_T],
     *,
     processes: int,
-    tell: Callable[[int, int], None],
+    tell: Telling,
     cancel: threading.Event,
+    nice: int = 0,
 ) -> list[Any]:
     """Apply a function to tasks.
 
@@ -72,6 +76,7 @@ def work(
         processes: At most so many; 1 = in this one.
         tell: Is told records done since the last time, and tasks done.
         cancel: Set it to stop.
+        nice: How far they stand back for others, 0 to 19; above 0, none is this one.
 
     Returns:
         The results in the order of the tasks.
@@ -81,9 +86,9 @@ def work(
         WorkerLostError: A process was killed.
         Exception: What the function raised.
     """
-    if processes <= 1 or len(tasks) <= 1:
+    if not tasks or (not nice and (processes <= 1 or len(tasks) <= 1)):
         return list(_here(function, job, tasks, tell, cancel))
-    pool = _Pool(function, job, min(processes, len(tasks)))
+    pool = _Pool(function, job, min(processes, len(tasks)), nice)
     try:
         return pool.run(tasks, tell, cancel)
     finally:
@@ -94,7 +99,7 @@ def _here(
     function: Work,
     job: Any,
     tasks: Sequence[Any],
-    tell: Callable[[int, int], None],
+    tell: Telling,
     cancel: threading.Event,
 ) -> Iterator[Any]:
     def told(records: int) -> None:
@@ -110,14 +115,17 @@ def _here(
 
 
 class _Pool:
-    def __init__(self, function: Work, job: Any, processes: int) -> None:
+    def __init__(self, function: Work, job: Any, processes: int, nice: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._all: dict[Connection, SpawnProcess] = {}
         try:
             for number in range(processes):
                 here, there = context.Pipe()
                 process = context.Process(
-                    target=_serve, args=(there,), name=f"backtest-{number}", daemon=True
+                    target=_serve,
+                    args=(there, nice),
+                    name=f"backtest-{number}",
+                    daemon=True,
                 )
                 process.start()
                 there.close()
@@ -134,7 +142,7 @@ class _Pool:
     def run(
         self,
         tasks: Sequence[Any],
-        tell: Callable[[int, int], None],
+        tell: Telling,
         cancel: threading.Event,
     ) -> list[Any]:
         results: dict[int, Any] = {}
@@ -194,8 +202,9 @@ def _lost() -> WorkerLostError:
 # --- in the other process
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, nice: int) -> None:
     """Work until the pipe closes."""
+    os.nice(nice)
     # Ctrl-C reaches every process of a terminal; the first one decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -83,8 +83,10 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         reason: `pause`, `set_limits`: why.
         actionable: `feedback`: was it worth it?
         limits: `set_limits`: what changes. `reset_limits`: which codes; none = all.
+            `propose_limits`: what is proposed; none = by the monitors' formulas.
         hours: `set_limits`: how long from now; the browser's clock is not asked.
-        proposal: `set_limits`: the `command` of the outcome of `propose_limits`.
+        proposal: `set_limits`: the `command` of the outcome of `propose_limits`;
+            `propose_limits`: of the one that is taken back.
         acvpu: `observe`: A, C, V, P or U.
         on_oxygen: `observe`: on supplementary oxygen.
         spo2_scale: `observe`: 1 or 2.
@@ -139,7 +141,10 @@ _FIELDS: dict[CommandType, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"limits", "hours", "proposal"}),
     ),
     CommandType.RESET_LIMITS: (frozenset(), frozenset({"limits"})),
-    CommandType.PROPOSE_LIMITS: (frozenset(), frozenset()),
+    CommandType.PROPOSE_LIMITS: (
+        frozenset(),
+        frozenset({"limits", "reason", "proposal"}),
+    ),
 }
 _ABOUT = frozenset().union(*(needed | may for needed, may in _FIELDS.values()))
 

@@ -34,6 +34,7 @@ from icu_stream.ward.frames import Hub, Mailbox
 from icu_stream.ward.history import STEPS_MS, History, Seen
 from icu_stream.ward.pages import guard
 from icu_stream.ward.pages.house import House
+from icu_stream.ward.pages.whatif import Runner
 from icu_stream.ward.signin import CLOSE_CODE, Gate, Ticket, about
 from icu_stream.ward.stations import Stations
 from icu_stream.ward.tiles import Ward
@@ -61,6 +62,7 @@ async def serve(
     settings: Settings,
     *,
     stop: asyncio.Event,
+    runner: Callable[[], Runner],
     say: Callable[[str], None] = print,
 ) -> None:
     """Run the ward view until `stop` is set; it then ends within 2 s.
@@ -69,6 +71,7 @@ async def serve(
         settings: `ward_host`, `ward_port` (0: any free port), `ward_token`, and where
             Kafka is. Without a token one is made, and its link is said.
         stop: Set it to end.
+        runner: Makes who works out what-ifs, when the first one is asked.
         say: Gets one line with the address, once browsers can connect.
 
     Raises:
@@ -88,7 +91,7 @@ async def serve(
         ward = Ward()
         hub = Hub(ward)
         desk = Desk(settings, ledger)
-        house = House(settings, ward)
+        house = House(settings, ward, desk, rules, runner)
         config = uvicorn.Config(
             create_app(settings, hub, door, ward, desk, rules, Stations(), house),
             lifespan="on",
@@ -120,13 +123,18 @@ async def serve(
             await door.close()
 
 
-async def run(settings: Settings, *, say: Callable[[str], None] = print) -> None:
+async def run(
+    settings: Settings,
+    *,
+    runner: Callable[[], Runner],
+    say: Callable[[str], None] = print,
+) -> None:
     """Run the ward view until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await serve(settings, stop=stop, say=say)
+    await serve(settings, stop=stop, runner=runner, say=say)
 
 
 def create_app(

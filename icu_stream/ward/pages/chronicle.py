@@ -257,6 +257,11 @@ class Chronicle:
         """The answers, in no order."""
         return [asked.result for asked in self._asked.values() if asked.result]
 
+    def commands_of(self, patient_id: str) -> list[Asked]:
+        """What was asked about a patient, the oldest first."""
+        asked = [one for one in self._asked.values() if one.patient_id == patient_id]
+        return sorted(asked, key=_when)
+
     def asked_for(self, told: Told) -> Asked | None:
         """The command that brought this change about; None where none is known."""
         command = _COMMAND_OF.get(told.event)

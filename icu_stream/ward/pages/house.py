@@ -1,17 +1,20 @@
 """What the pages are made from, and where they are joined to the server."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from dash import Dash
 from fastapi import FastAPI
 
 from icu_stream.access.roles import Page
 from icu_stream.domain.burden import unit_of
+from icu_stream.domain.limits import Rules
 from icu_stream.settings import Settings
-from icu_stream.ward.pages import Show, alarms, burden
+from icu_stream.ward.desk import Desk
+from icu_stream.ward.pages import Show, alarms, burden, limits, whatif_page
 from icu_stream.ward.pages.chronicle import Chronicle
 from icu_stream.ward.pages.reading import Reader
 from icu_stream.ward.pages.watched import Watched
+from icu_stream.ward.pages.whatif import Runner, Runs
 from icu_stream.ward.tiles import Ward
 
 
@@ -21,17 +24,33 @@ class House:
     Args:
         settings: Where Kafka is.
         ward: Who lies where.
+        desk: Where commands go.
+        rules: The profile.
+        runner: Makes who works out what-ifs.
     """
 
-    def __init__(self, settings: Settings, ward: Ward) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ward: Ward,
+        desk: Desk,
+        rules: Rules,
+        runner: Callable[[], Runner],
+    ) -> None:
         self._ward = ward
+        self._desk = desk
+        self._rules = rules
         self._log = Chronicle()
         self._watched = Watched()
+        self._runs = Runs(runner)
         self._reader = Reader(settings, self._log, self._watched)
 
     async def run(self) -> None:
-        """Read Kafka until cancelled."""
-        await self._reader.run()
+        """Read Kafka until cancelled; what is being worked out ends then, too."""
+        try:
+            await self._reader.run()
+        finally:
+            self._runs.close()
 
     def routes(self, api: FastAPI) -> None:
         """Add what is fetched and is no page of Dash."""
@@ -46,6 +65,12 @@ class House:
         return {
             Page.ALARMS: alarms.register(app, self._log, self._bed_of),
             Page.BURDEN: burden.register(app, self._log, self._watched, self._units),
+            Page.LIMITS: limits.register(
+                app, self._log, self._ward, self._desk, self._rules
+            ),
+            Page.WHATIF: whatif_page.register(
+                app, self._log, self._ward, self._desk, self._rules, self._runs
+            ),
         }
 
     def _bed_of(self, patient_id: str) -> str:
