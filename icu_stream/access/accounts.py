@@ -194,7 +194,7 @@ class FileAccounts:
                     self._seen = seen
         except FileNotFoundError:
             self._known, self._seen = {}, None
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             # Not the error of a line, which may show what is in it.
             why = error.strerror if isinstance(error, OSError) else "a line is damaged"
             msg = f"accounts in {self._path}: {why}; see ICU_ACCOUNTS"

@@ -314,7 +314,7 @@ class Provider:
             why = str(error) or type(error).__name__
             msg = f"the identity provider does not answer: {why}"
             raise ProviderError(msg) from error
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             msg = f"the identity provider does not answer in JSON at {url}"
             raise ProviderError(msg) from error
 
@@ -342,7 +342,7 @@ def _error_code(text: bytes) -> str:
     """The code of RFC 6749, 5.2, if there is one."""
     try:
         code = msgspec.json.decode(text, type=dict[str, Any]).get("error", "")
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return ""
     return f" ({code[:40]})" if isinstance(code, str) and code else ""
 

@@ -27,6 +27,7 @@ from icu_stream import clock
 from icu_stream.access.accounts import Account, key
 from icu_stream.access.roles import Person, Role
 from icu_stream.errors import ConfigurationError
+from icu_stream.observability import log
 
 
 IDLE_S = 15 * 60  # UI, roles
@@ -128,8 +129,8 @@ class Sessions:
                 if path.exists()
                 else _Saved()
             )
-            self._save()
-        except (OSError, msgspec.MsgspecError) as error:
+            self._write()
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             msg = f"sessions in {path}: {error}; see ICU_DATA_DIR"
             raise ConfigurationError(msg) from error
 
@@ -249,6 +250,13 @@ class Sessions:
         del sessions[min(digests, key=lambda digest: sessions[digest].acted_ms)]
 
     def _save(self) -> None:
+        """Write all; a full disk signs nobody out and ends no ward view."""
+        try:
+            self._write()
+        except OSError as error:
+            log.error("sessions_unsaved", path=str(self._path), reason=str(error))
+
+    def _write(self) -> None:
         """Write all, so that a crash leaves the old file or the new."""
         part = self._path.with_suffix(".part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

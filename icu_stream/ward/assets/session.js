@@ -70,7 +70,8 @@
       learntAt = Date.now();
       endsAt = learntAt + 1000 * (me.left_s || 0);
     }
-    if (was && was !== is) redraw();
+    // Of whoever is signed out altogether nothing may be asked; the link says so.
+    if (was && was !== is && (me.isPersonal || me.isScreen)) redraw();
     was = is;
     draw();
   });

@@ -1,3 +1,5 @@
+import os
+
 from pathlib import Path
 
 import msgspec
@@ -140,6 +142,21 @@ def test_a_directory_that_cannot_be_written_names_the_setting(tmp_path: Path):
 
     with pytest.raises(ConfigurationError, match="ICU_DATA_DIR"):
         Sessions(tmp_path / "file" / "ward-sessions.json")
+
+
+def test_a_full_disk_signs_nobody_out(path: Path, monkeypatch: pytest.MonkeyPatch):
+    clock = Clock()
+    sessions = Sessions(path, now_ms=clock)
+    cookie = nurse(sessions)
+    clock.ms += 60_000
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "open", full)
+
+    assert sessions.act(cookie) is not None
+    assert sessions.find(nurse(sessions)) is not None
 
 
 def test_another_password_or_no_account_ends_a_session_another_role_changes_it(
