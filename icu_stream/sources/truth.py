@@ -16,8 +16,8 @@ from icu_stream.sources.beds import Happening, Ward
 from icu_stream.sources.story import Must
 
 
-# An alarm may come this much later than story and delay say: a sample, and rounding.
-SLACK_S = 3
+# An alarm may come this much later than story and delay say: a sample.
+SLACK_S = 1
 # A suspect sample holds a medium or low alarm back by so much (CLINICAL.md,
 # "Corroboration and artefact"); stories that begin abruptly have such samples.
 HELD_BACK_S = 10
@@ -163,5 +163,5 @@ def _window(ward: Ward, happening: Happening, wanted: Must) -> tuple[int, int] |
         return None
     return (
         int(happening.at_s + wanted.after_s),
-        int(risen_s + wanted.after_s) + 1 + slack_s,
+        int(risen_s + wanted.after_s) + slack_s,
     )

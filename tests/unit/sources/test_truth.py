@@ -194,5 +194,5 @@ def test_the_truth_is_one_json_line_a_story():
         code="hr.extreme_high",
         priority=Priority.HIGH,
         earliest=ward.time_ms(0, 15),
-        latest=ward.time_ms(0, 19),
+        latest=ward.time_ms(0, 16),
     )
