@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from icu_stream import clock, profiles
 from icu_stream.access.door import Door
 from icu_stream.access.ledger import Ledger
+from icu_stream.access.roles import Page
 from icu_stream.access.sessions import Sessions
 from icu_stream.domain.limits import Rules
 from icu_stream.errors import ConfigurationError
@@ -32,7 +33,7 @@ from icu_stream.ward.desk import Desk, Fate, Wish
 from icu_stream.ward.feed import Feed
 from icu_stream.ward.frames import Hub, Mailbox
 from icu_stream.ward.history import STEPS_MS, History, Seen
-from icu_stream.ward.pages import guard
+from icu_stream.ward.pages import guard, system
 from icu_stream.ward.pages.house import House
 from icu_stream.ward.pages.whatif import Runner
 from icu_stream.ward.signin import CLOSE_CODE, Gate, Ticket, about
@@ -188,7 +189,8 @@ def create_app(
     house.routes(api)
     app.init_app(api)
     app.layout = layout.page
-    callbacks.register(app, house.shows(app))
+    shows = {Page.SYSTEM: system.register(app, ward, stations, rules)}
+    callbacks.register(app, shows | dict(house.shows(app)))
     # Else a page that is opened before the ward itself would come without scripts.
     app._setup_server()  # type: ignore[no-untyped-call]  # noqa: SLF001 - public is none
     api.add_api_websocket_route("/live", live(hub, stations, ward.deadman))
