@@ -36,6 +36,7 @@ from icu_stream.ward.history import STEPS_MS, History, Seen
 from icu_stream.ward.pages import guard, system
 from icu_stream.ward.pages.house import House
 from icu_stream.ward.pages.whatif import Runner
+from icu_stream.ward.recall import Recall
 from icu_stream.ward.signin import CLOSE_CODE, Gate, Ticket, about
 from icu_stream.ward.stations import Stations
 from icu_stream.ward.tiles import Ward
@@ -109,7 +110,7 @@ async def serve(
             canary = Canary(settings, ward.deadman, listener.getsockname()[1])
             feed = Feed(settings, ward, desk.heed, canary)
             # What runs until the pages are served no more.
-            parts = (feed, canary, hub, house, ledger)
+            parts = (feed, Recall(settings, ward), canary, hub, house, ledger)
             tasks = [group.create_task(part.run()) for part in parts]
             tasks.append(group.create_task(door.watch()))
             group.create_task(

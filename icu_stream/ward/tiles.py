@@ -38,7 +38,7 @@ from icu_stream.domain import artefact, pause
 from icu_stream.ward import wording
 from icu_stream.ward.bed import Record
 from icu_stream.ward.deadman import DeadMan
-from icu_stream.ward.history import SCORE_MS, Past
+from icu_stream.ward.history import SCORE_MS, Past, plausible
 
 
 Row = dict[str, Any]
@@ -196,11 +196,7 @@ class Patient:
             # Only a change counts: after a transfer, a monitor may name its old bed on.
             self.bed = self._beds[message.device] = message.bed
         values: Mapping[str, Any] = message.values  # a mended message holds anything
-        carried = {
-            code: plausible
-            for code, value in values.items()
-            if (plausible := _plausible(code, value)) is not None
-        }
+        carried = plausible(values)
         self.record.past.measure(carried, message.time, arrived_ms)
         doubted = self._doubted(message, carried, arrived_ms)
         for code, value in values.items():
@@ -783,16 +779,6 @@ def _fresh_ms(code: str, interval_s: float | None) -> float:
     if code in _CUFF:
         return 1000 * ((interval_s or _CUFF_CYCLE_S) + _CUFF_GRACE_S)
     return 1000 * max(_FRESH_S[code], _INTERVALS * (interval_s or 0))
-
-
-def _plausible(code: str, value: object) -> float | None:
-    """The value when the instrument can show it; true is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if (signal := BY_CODE.get(code)) is None:
-        return None
-    # NaN and the infinities fail the comparison.
-    return value if signal.low <= value <= signal.high else None
 
 
 def _is_calm(values: Mapping[str, float], before: Mapping[str, float]) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icu_stream.contracts.scores import Anomaly, News2, Scores
-from icu_stream.ward.history import STEPS_MS, Course, Past, Ring, Seen
+from icu_stream.ward.history import STEPS_MS, Course, Past, Ring, Seen, Slices
 
 
 HOUR = 3_600_000
@@ -209,3 +209,15 @@ def test_a_course_is_small_enough_to_be_sent_each_ten_seconds():
     sent = msgspec.json.encode(course(past, T0 + HOUR - 1))
 
     assert len(sent) < 60_000
+
+
+def test_minutes_that_are_read_back_are_as_if_they_had_been_heard():
+    told = [(T0 - 40 * MINUTE + S * n, 70 + n % 25) for n in range(0, 600, 4)]
+    heard, recalled = measured(*told, (T0, 80)), measured((T0, 80))
+    slices = Slices()
+    for at_ms, value in reversed(told):
+        slices.measure({"hr": value}, at_ms, at_ms)
+    recalled.fill(slices)
+
+    assert course(recalled, T0, 1) == course(heard, T0, 1)
+    assert course(recalled, T0, 4) == course(heard, T0, 4)
