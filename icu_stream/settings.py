@@ -269,8 +269,11 @@ class Settings(BaseSettings):
     ] = {}
     oidc_label: Annotated[
         str,
-        Field(pattern=r"^[^<>&\x00-\x1f]{1,40}$", description="of its button"),
-    ] = "the hospital's sign-in"
+        Field(
+            pattern=r"^[^<>&\x00-\x1f]{1,40}$",
+            description="of its button: Sign in with ...",
+        ),
+    ] = "OpenID"
 
     @pydantic.model_validator(mode="after")
     def _belong_together(self) -> "Settings":
