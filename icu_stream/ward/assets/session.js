@@ -98,7 +98,8 @@
   setInterval(async () => {
     const before = ASKS.me();
     const isOver = before.isPersonal && leftS() === 0;
-    if (isOver || Date.now() - learntAt > LEARN_MS) {
+    const isOut = window.icuLink.isSignedOut() && (before.isPersonal || before.isScreen);
+    if (isOver || isOut || Date.now() - learntAt > LEARN_MS) {
       learntAt = Date.now();
       await ASKS.learn();
       if (before.isPersonal && ASKS.me().by !== before.by) {
