@@ -104,7 +104,8 @@ window.icuTrends = (() => {
       box.replaceChildren(make("p", "quiet", say("trend.no_plotly")));
       return;
     }
-    if (told.box !== box || told.course !== course) return; // newer ones came meanwhile
+    // It was closed meanwhile, or newer ones came.
+    if (!told || told.box !== box || told.course !== course) return;
     paintAll(Plotly);
   }
 
@@ -339,6 +340,7 @@ window.icuTrends = (() => {
   }
 
   function go(step) {
+    if (!told) return; // the bed was closed
     at = step;
     label(told.box);
   }
@@ -367,8 +369,8 @@ window.icuTrends = (() => {
     stack.setAttribute("aria-valuenow", String(at ?? count - 1));
     stack.setAttribute("aria-label", say("trend.label", { hours }));
     const when = at === null ? hhmm(timeOf(course, count)) : timeText(course);
-    const told_ = said.map(([chart, [main, more]]) => `${chart.name} ${main} ${more}`.trim());
-    stack.setAttribute("aria-valuetext", [when, ...told_].join(", "));
+    const texts = said.map(([chart, [main, more]]) => `${chart.name} ${main} ${more}`.trim());
+    stack.setAttribute("aria-valuetext", [when, ...texts].join(", "));
     if (at === null) return;
     const room = stack.clientWidth - LEFT - RIGHT;
     const x = LEFT + ((at + 0.5) / count) * room;
