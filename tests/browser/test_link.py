@@ -69,26 +69,6 @@ async def test_a_term_signal_ends_the_server_within_two_seconds(
         await page.context.close()
 
 
-async def test_a_lost_frame_is_followed_by_a_snapshot(
-    browser: Browser, shared: tuple[Hospital, WardView]
-):
-    _, view = shared
-    kinds: list[str] = []
-
-    def lose_the_sixth(frame: str) -> str | None:
-        kinds.append("snap" if '"k":"snap"' in frame else "delta")
-        return None if len(kinds) == 6 else frame
-
-    page = await open_page(browser, view, frames=lose_the_sixth)
-    await asyncio.sleep(2)
-    second = kinds.index("snap", 1)
-
-    assert 6 < second <= 8  # it did not go on over the gap
-    assert set(kinds[second + 1 :]) == {"delta"}
-    assert await page.evaluate(DIGITS) > 0
-    await page.context.close()
-
-
 async def test_eight_tabs_are_all_live(
     browser: Browser, shared: tuple[Hospital, WardView]
 ):

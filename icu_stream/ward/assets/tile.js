@@ -164,6 +164,7 @@ window.icuTile = (() => {
     const choices = [
       [long, who, news],
       [long, who, n],
+      ...(long ? [[long, "", news], [long, "", n]] : []), // the word before the patient's id
       [middle, who, n],
       [middle, "", news],
       [middle, "", n],
