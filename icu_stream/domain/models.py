@@ -24,6 +24,7 @@ the trees are walked past it (see `FlatHalfSpaceTrees`).
 import itertools
 import math
 import struct
+import sys
 import zlib
 
 from array import array
@@ -33,9 +34,18 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from river import anomaly, base
-
 from icu_stream.errors import StateError
+
+
+# River imports pandas, and pandas Arrow where it finds it: 35 MB that no model needs.
+_ARROW = "pyarrow"
+_hidden = sys.modules.setdefault(_ARROW, None) is None  # type: ignore[arg-type]
+
+from river import anomaly, base  # noqa: E402
+
+
+if _hidden:
+    del sys.modules[_ARROW]
 
 
 NAME = "baseline+hst 1"
