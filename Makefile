@@ -12,7 +12,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test conformance bench chaos lint format lock clean tools
+.PHONY: help demo test conformance bench evidence chaos lint format lock clean tools
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,6 +21,7 @@ LOCK_VENV := .venv-lock
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 # Widths on a page are tested: with the fonts that Debian's desktops have.
 CHROMIUM := chromium fonts-dejavu-core fonts-liberation
+COMPUTED := tests/architecture tests/properties tests/unit
 # How a lock is made: for every Python and platform that we support, with hashes.
 COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -89,9 +90,17 @@ tools: $(VENV)/.dev
 demo: $(VENV)/.runtime
 	@$(BIN)/icu-stream demo $(ARGS)
 
+# What only computes runs, as far as a core is free, beside what waits for Kafka and pages.
 test: lint tools
 	@echo "pytest"
+ifdef ARGS
 	@$(BIN)/python -m pytest -q $(ARGS)
+else
+	@log=$$(mktemp); nice $(BIN)/python -m pytest -q $(COMPUTED) >"$$log" 2>&1 & computed=$$!; \
+	trap 'kill $$computed 2>/dev/null; rm -f "$$log"' EXIT; status=0; \
+	$(BIN)/python -m pytest -q tests $(COMPUTED:%=--ignore=%) || status=$$?; \
+	wait $$computed || status=$$?; cat "$$log"; exit $$status
+endif
 
 conformance: tools
 	@$(BIN)/python -m pytest -q tests/scenarios $(ARGS)

@@ -37,6 +37,14 @@ from icu_stream.settings import Settings, load
 STALL_SHARE = 0.8
 # Messages of a partition that may wait for the producer before reading waits for it, too.
 MOST_WAITING = 2_000
+# A store a partition and table, read once at the start and written a piece at a time:
+# RocksDB's 3 x 64 MB to write and 2 GB to read would be more than all patients.
+_MB = 1 << 20
+_SMALL_STORE = {
+    "write_buffer_size": 4 * _MB,
+    "max_write_buffer_number": 2,
+    "block_cache_size": 4 * _MB,
+}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -118,7 +126,7 @@ class IcuApp(faust.App):
             key_type=bytes,
             value_type=bytes,
             partitions=self.settings.partitions,
-            options={"driver": "rocksdict"},
+            options={"driver": "rocksdict", **_SMALL_STORE},
         )
 
     async def chunks(self, stream: Any) -> AsyncIterator[Chunk]:

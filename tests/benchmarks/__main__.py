@@ -49,6 +49,7 @@ class Size(NamedTuple):
         peer: Latency of each of its peers, and of each experiment on the tail.
         patients: Simulated ones, whose courses and days all beds share.
         memory: Beds of the small and of the large worker.
+        memory_s: Seconds that they get after their day.
         recovery: Beds.
         session_s: After which a killed worker has left the group.
         silence_s: Of the run with a kill in its middle.
@@ -62,6 +63,7 @@ class Size(NamedTuple):
     peer: latency.Span
     patients: int
     memory: tuple[int, int]
+    memory_s: int
     recovery: int
     session_s: float
     silence_s: float
@@ -75,7 +77,8 @@ FULL = Size(
     latency=latency.Span(10, 60),
     peer=latency.Span(5, 30),
     patients=32,
-    memory=(100, 400),
+    memory=(200, 2_000),
+    memory_s=120,
     recovery=10_000,
     session_s=10,
     silence_s=40,
@@ -89,6 +92,7 @@ QUICK = Size(
     peer=latency.Span(2, 6),
     patients=6,
     memory=(5, 20),
+    memory_s=120,
     recovery=500,
     session_s=6,
     silence_s=28,
@@ -271,7 +275,7 @@ class Bench:
         _say(f"memory: 0, {few} and {many} beds after a day")
         empty = memory.empty(self.kafka)
         small, large = (
-            memory.after_a_day(self.kafka, beds, self.courses, self.begin_ms)
+            memory.after_a_day(self.hospital(beds, self.size.memory_s))
             for beds in (few, many)
         )
         slope_kb = (large.mb - small.mb) / (many - few) * 1_000
