@@ -189,6 +189,8 @@ def page(bed: str) -> html.Div:
                         "headerName": say(f"log.columns.{name}"),
                         "tooltipField": name,
                         **({"width": width} if width else {"flex": 1, "minWidth": 300}),
+                        # Times are texts here: they are in their order already.
+                        "sortable": name != "time",
                         **(_MARKED if name == "mark" else {}),
                     }
                     for name, width in zip(_COLUMNS, _WIDTHS, strict=True)

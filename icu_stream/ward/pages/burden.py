@@ -166,7 +166,11 @@ def body(answer: Mapping[str, Any], log: Chronicle, now_ms: int) -> list[Compone
                             say("burden.annunciations"),
                         ),
                         [
-                            (frame.moment(h.hour)[:-3], h.alarms, h.annunciations)
+                            (
+                                wording.ours().moment(h.hour),
+                                h.alarms,
+                                h.annunciations,
+                            )
                             for h in hourly
                         ],
                     ),
@@ -234,7 +238,7 @@ def body(answer: Mapping[str, Any], log: Chronicle, now_ms: int) -> list[Compone
                                 say("burden.a_bed_day"),
                                 say("burden.floods"),
                                 say("burden.chattering"),
-                                say("burden.median"),
+                                say("burden.to_acknowledge"),
                             ),
                             [
                                 (
@@ -385,7 +389,7 @@ def _layout(**more: Any) -> dict[str, Any]:
 
 def _by_hour(hourly: Sequence[Hourly]) -> go.Figure:
     words = wording.ours()
-    hours = [f"{frame.moment(h.hour)[:5]} {words.hhmm(h.hour)}" for h in hourly]
+    hours = [f"{words.moment(h.hour)[:5]} {words.hhmm(h.hour)}" for h in hourly]
     return go.Figure(
         [
             go.Bar(

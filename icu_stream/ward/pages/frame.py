@@ -47,6 +47,7 @@ def page(
     return html.Div(
         [html.Div([html.H1(title), *stamp], className="head"), *inside],
         className=f"report {name}",
+        tabIndex="0",  # it scrolls: by the keys, too
     )
 
 
@@ -56,9 +57,9 @@ def as_of(now_ms: int) -> str:
 
 
 def moment(time_ms: int) -> str:
-    """Date and time to the second."""
+    """Time to the second and date: where there is no room for both, the time is seen."""
     words = wording.ours()
-    return f"{words.moment(time_ms)[:-5]}{words.hhmmss(time_ms)}"
+    return f"{words.hhmmss(time_ms)} {words.moment(time_ms)[:-6]}"
 
 
 def labelled(label: str, field: Component) -> html.Label:

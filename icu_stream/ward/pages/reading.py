@@ -23,6 +23,7 @@ from aiokafka.errors import KafkaError
 
 from icu_stream import bus, clock
 from icu_stream.contracts import topics
+from icu_stream.contracts.canary import is_canary
 from icu_stream.contracts.commands import Command, CommandResult
 from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
@@ -334,6 +335,8 @@ class Reader:
 
     def _read_score(self, value: bytes, steps: int = 1) -> None:
         scored = _SCORED.decode(value)
+        if is_canary(scored.patient_id):
+            return
         self._watched.see(scored.patient_id, scored.bed, scored.time, steps)
 
 
