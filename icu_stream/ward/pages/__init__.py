@@ -7,6 +7,7 @@ from the rest of its address to a Dash component; `server.create_app` joins the 
 
 from collections.abc import Callable
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from dash.development.base_component import Component
 
@@ -68,9 +69,9 @@ def place(address: str) -> Place | None:
 
 
 def rest(address: str) -> str:
-    """What follows the page's own path.
+    """What follows the page's own path, as it is meant: ids may hold any sign.
 
-    >>> rest("/limits/p-0007"), rest("/alarms")
-    ('p-0007', '')
+    >>> rest("/limits/p-0007"), rest("/alarms"), rest("/limits/7%2F12%20a")
+    ('p-0007', '', '7/12 a')
     """
-    return address.strip("/").partition("/")[2]
+    return unquote(address.strip("/").partition("/")[2])

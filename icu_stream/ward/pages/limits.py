@@ -10,6 +10,7 @@ import uuid
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
@@ -216,7 +217,8 @@ class LimitsPage:
                         dcc.Link(say("limiting.all"), href="/limits"),
                         " · ",
                         dcc.Link(
-                            say("limiting.bed", bed=bed), href=f"/bed/{patient_id}"
+                            say("limiting.bed", bed=bed),
+                            href=f"/bed/{quote(patient_id, safe='')}",
                         ),
                         " · ",
                         say("limiting.profile", profile=self._rules.label),
@@ -264,7 +266,7 @@ class LimitsPage:
                         html.Th(
                             dcc.Link(
                                 f"{patient.bed} {patient.patient_id}",
-                                href=f"/limits/{patient.patient_id}",
+                                href=f"/limits/{quote(patient.patient_id, safe='')}",
                             ),
                             scope="row",
                         ),
