@@ -212,19 +212,22 @@ window.icuTile = (() => {
     return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
   }
 
-  /* The signs of what is silent: a bell for the sound, a triangle for the alarm itself; the
-   * cross is dashed for what ends by itself, and whole for what does not. As on monitors
-   * (IEC 60601-1-8, from operators' manuals). */
+  /* The signs of what is silent: a bell for the sound, a triangle for the alarm itself, as on
+   * monitors (IEC 60601-1-8, from operators' manuals). Two bars for what ends by itself, struck
+   * through for what does not: a dashed cross, as there, is not told from a whole one at this
+   * size. */
   function sign(kind) {
     const uri = "http://www.w3.org/2000/svg";
     const svg = document.createElementNS(uri, "svg");
     svg.setAttribute("viewBox", "0 0 24 24");
     svg.setAttribute("aria-hidden", "true");
     const draw = [
-      ["M12 2a7 7 0 0 0-7 7v5l-2 4h18l-2-4V9a7 7 0 0 0-7-7zm-3 17a3 3 0 0 0 6 0z", "bell"],
-      ["M12 1L23.5 22H.5z", "triangle"],
-      ["M2 2L22 22M22 2L2 22", "halo"],
-      ["M2 2L22 22M22 2L2 22", "cross"],
+      ["M11 1a7 7 0 0 0-7 7v5l-2.5 4h19l-2.5-4V8a7 7 0 0 0-7-7zM8 18.5a3 3 0 0 0 6 0z", "bell"],
+      ["M12 0L24 22H0z", "triangle"],
+      ["M16.5 12V24M22 12V24", "halo bars"],
+      ["M16.5 13V24M22 13V24", "mark bars"],
+      ["M2 22L22 2", "halo strike"],
+      ["M1 23L23 1", "mark strike"],
     ];
     for (const [d, className] of draw) {
       const path = document.createElementNS(uri, "path");
