@@ -8,13 +8,17 @@ person, and what is wrong with its tokens, a test sets.
 import asyncio
 import base64
 import hashlib
+import re
 import secrets
 import threading
 import time
 
 from collections.abc import Callable
+from html import unescape
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import aiohttp
 
 from aiohttp import web
 from joserfc import jwt
@@ -170,6 +174,15 @@ class IdentityProvider:
         public = self._published.as_dict(private=False)
         public |= {"kid": self._published.kid or self._published.thumbprint()}
         return web.json_response({"keys": [public | {"use": "sig", "alg": "RS256"}]})
+
+
+async def come_back(url: str) -> dict[str, str]:
+    """What a browser that signs in there comes back with."""
+    async with aiohttp.ClientSession() as http, http.get(url) as answer:
+        text = await answer.text()
+    found = re.search(r'href="([^"]+)"', text)
+    assert found, text
+    return dict(parse_qsl(urlsplit(unescape(found[1])).query))
 
 
 def _base64(data: bytes) -> str:

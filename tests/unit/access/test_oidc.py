@@ -1,14 +1,9 @@
 """Sign-in at an identity provider: a real one, on loopback, that goes wrong as asked."""
 
-import re
-
 from collections.abc import Iterator
-from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-import aiohttp
 import pytest
 
 from icu_stream import clock
@@ -16,7 +11,7 @@ from icu_stream.access.oidc import STARTED_S, Identity, Provider
 from icu_stream.access.roles import Role
 from icu_stream.errors import ProviderError
 from icu_stream.settings import Settings
-from tests.identity import IdentityProvider
+from tests.identity import IdentityProvider, come_back
 from tests.kafka import free_port
 
 
@@ -50,18 +45,9 @@ def settings(provider: IdentityProvider, **more: Any) -> Settings:
     return Settings(_env_file=None, **(fields | more))
 
 
-async def visit(url: str) -> dict[str, str]:
-    """What a browser comes back with from the provider."""
-    async with aiohttp.ClientSession() as http, http.get(url) as answer:
-        text = await answer.text()
-    found = re.search(r'href="([^"]+)"', text)
-    assert found, text
-    return dict(parse_qsl(urlsplit(unescape(found[1])).query))
-
-
 async def sign_in(provider: Provider) -> Identity:
     start = await provider.start()
-    return await provider.finish(await visit(start.url), start.state)
+    return await provider.finish(await come_back(start.url), start.state)
 
 
 async def refusal(provider: Provider) -> str:
@@ -168,7 +154,7 @@ async def test_who_has_no_role_or_no_name_is_told_what_is_missing(
 async def test_an_answer_to_another_browser_is_refused(identity: IdentityProvider):
     provider = Provider(settings(identity))
     first, second = await provider.start(), await provider.start()
-    answer = await visit(first.url)
+    answer = await come_back(first.url)
 
     for state in (second.state, "", first.state[:-1]):
         with pytest.raises(ProviderError, match="not begun in this browser"):
@@ -180,7 +166,7 @@ async def test_a_code_is_good_once_and_only_with_its_own_verifier(
 ):
     provider = Provider(settings(identity))
     start, other = await provider.start(), await provider.start()
-    answer = await visit(start.url)
+    answer = await come_back(start.url)
     taken = answer | {"state": other.state}
 
     with pytest.raises(ProviderError, match=r"400 \(invalid_grant\)"):
@@ -193,7 +179,7 @@ async def test_a_sign_in_that_takes_too_long_is_begun_again(identity: IdentityPr
     now_ms = clock.now_ms()
     provider = Provider(settings(identity), lambda: now_ms)
     start = await provider.start()
-    answer = await visit(start.url)
+    answer = await come_back(start.url)
     now_ms += 1000 * (STARTED_S + 1)
 
     with pytest.raises(ProviderError, match="ten minutes"):
