@@ -150,7 +150,7 @@ class Record:
             "unusual": self._unusual(now_ms),
             "profile": rules.label,
             "pause": rules.pause_ms / 1000,
-            "limits": self._limits(now_ms, rules),
+            "limits": self.limits(now_ms, rules),
         }
 
     def _forget_one(self) -> None:
@@ -201,7 +201,7 @@ class Record:
             return None, 0
         return self._scores
 
-    def _limits(self, now_ms: int, rules: Rules) -> list[Row]:
+    def limits(self, now_ms: int, rules: Rules) -> list[Row]:
         """Each limit in force, with where it comes from, in the profile's order."""
         rows = []
         for row in rules.rows.values():

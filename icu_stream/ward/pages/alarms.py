@@ -411,12 +411,17 @@ def _printed(rows: list[Row]) -> Iterator[str]:
 
 def _said(request: Request) -> str:
     """The filter in words, for the paper."""
-    asked = [
-        f"{say(f'log.{name}')}: {value}."
-        for name in _FILTERS
-        if (value := request.query_params.get(name))
-    ]
-    return " ".join(asked)
+    wanted, asked = _asked(request), request.query_params
+    words = {
+        "bed": wanted.bed,
+        "priority": wanted.priority and say(f"priority.{wanted.priority}"),
+        "kind": wanted.kind and say(f"log.kinds.{wanted.kind}"),
+        "event": wanted.event and say(f"log.events.{wanted.event}"),
+        "hours": wanted.from_ms and say("log.last", hours=asked.get("hours", "")),
+    }
+    return " ".join(
+        f"{say(f'log.{name}')}: {word}." for name, word in words.items() if word
+    )
 
 
 def _asked(request: Request) -> Filter:

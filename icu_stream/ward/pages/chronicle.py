@@ -264,6 +264,13 @@ class Chronicle:
         asked = [one for one in self._asked.values() if one.patient_id == patient_id]
         return sorted(asked, key=_when)
 
+    def commands(self) -> dict[str, list[Asked]]:
+        """The same of all patients."""
+        of: dict[str, list[Asked]] = {}
+        for one in sorted(self._asked.values(), key=_when):
+            of.setdefault(one.patient_id, []).append(one)
+        return of
+
     def asked_for(self, told: Told) -> Asked | None:
         """The command that brought this change about; None where none is known."""
         command = _COMMAND_OF.get(told.event)

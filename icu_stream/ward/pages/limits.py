@@ -82,7 +82,7 @@ def held(patient: Patient, rules: Rules, asked: list[Asked], now_ms: int) -> lis
         asked: Commands about the patient.
         now_ms: When.
     """
-    shown = patient.record.page(now_ms, rules)["limits"]
+    shown = patient.record.limits(now_ms, rules)
     reasons = {
         (change.code, one.result.time): one.reason
         for one in asked
@@ -251,11 +251,12 @@ class LimitsPage:
     def _choice(self) -> html.Div:
         now_ms = clock.now_ms()
         rows = []
+        commands = self._log.commands()
         for patient in sorted(self._ward.patients(), key=lambda p: p.bed):
-            asked = self._log.commands_of(patient.patient_id)
+            asked = commands.get(patient.patient_id, [])
             own = sum(
-                limit.own is not None
-                for limit in held(patient, self._rules, asked, now_ms)
+                row["own"] is not None
+                for row in patient.record.limits(now_ms, self._rules)
             )
             told = [say("limiting.own", n=own)] if own else []
             if offer_of(asked, now_ms) is not None:
