@@ -43,6 +43,7 @@ from icu_stream.contracts.commands import (
 from icu_stream.contracts.vitals import Identifier
 from icu_stream.observability import log
 from icu_stream.settings import Settings
+from icu_stream.ward.wording import say
 
 
 # Ours: after 2 s the page offers to try again (UI, acknowledge); an answer that comes
@@ -207,10 +208,11 @@ class Desk:
         """
         if not person.may(wish.type):
             what = wish.type.replace("_", " ")
-            refused = Outcome(Fate.REFUSED, f"a {person.role} may not: {what}")
+            words = say("ask.may_not", role=say(f"role.{person.role}"), what=what)
+            refused = Outcome(Fate.REFUSED, words)
             return self._told(person, wish, refused)
         if self._asking[person.by] >= WAITING_MOST:
-            refused = Outcome(Fate.REFUSED, "too many commands wait for an answer")
+            refused = Outcome(Fate.REFUSED, say("ask.too_many"))
             return self._told(person, wish, refused)
         self._asking[person.by] += 1
         try:
@@ -240,9 +242,9 @@ class Desk:
                 result = await answer
         except KafkaError as error:
             log.warning("ward_command_unsent", reason=str(error), by=person.by)
-            return Outcome(Fate.UNSENT, "Kafka does not answer")
+            return Outcome(Fate.UNSENT, say("ask.no_kafka"))
         except TimeoutError:
-            return Outcome(Fate.UNKNOWN, "no answer from the worker")
+            return Outcome(Fate.UNKNOWN, say("ask.no_worker"))
         finally:
             # A second try of the same command may wait on.
             others = [f for f in self._waiting.pop(command_id, []) if f is not answer]
@@ -256,7 +258,7 @@ class Desk:
                 limits=result.limits,
                 expires=result.expires,
             )
-        return Outcome(Fate.REFUSED, result.reason or "no reason was given")
+        return Outcome(Fate.REFUSED, result.reason or say("ask.no_reason"))
 
     async def _put(self, command: Command) -> None:
         """Hand it to Kafka, within `SENT_S` or not at all."""
