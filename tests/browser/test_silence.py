@@ -62,6 +62,9 @@ async def test_when_all_monitors_are_silent_the_bar_says_so(
         # The worker is the next to fall silent: numbers without anybody's alarms.
         hospital.worker_runs = False
         await until(page, f"{MESSAGE}.startsWith('ALARMS NOT RUNNING for 16 p')", 12)
+        off = ".tile .sign[data-kind='alarm-off']"
+        await until(page, f'document.querySelectorAll("{off}").length === 16', 2)
+        assert "ALARMS OFF" in await page.locator(".tile .hd").first.inner_text()
         assert await page.evaluate(value(hospital.patients[0].bed, "hr")) != "---"
         await page.context.close()
 

@@ -193,8 +193,8 @@ window.icuSound = (() => {
   // ---------------------------------------------------------------- pauses
 
   try {
-    const kept = JSON.parse(localStorage.pauses || "[]");
-    for (const [id, pause] of kept) pauses.set(id, pause);
+    for (const [id, pause] of JSON.parse(localStorage.pauses || "[]"))
+      if (Number.isFinite(pause.until) && Array.isArray(pause.keys)) pauses.set(id, pause);
   } catch {
     localStorage.removeItem("pauses"); // not ours: no pause is the safe side
   }
