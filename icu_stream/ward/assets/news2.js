@@ -8,10 +8,10 @@ window.icuNews2 = (() => {
   const { make } = window.icuCommands;
   // How a row's numbers are shown: as this signal, in the units of the ward.
   const SIGNAL = { rr: "rr", spo2: "spo2", sys: "abp_sys", pulse: "hr", temp: "temp" };
-  const WORDS = { air: "news2.air", oxygen: "news2.oxygen" };
+  const OXYGEN = "O₂"; // in every language: its word is wider than its column
 
   const text = (name, x) => (SIGNAL[name] ? value(SIGNAL[name], x) : number(x, 1));
-  const word = (key) => (WORDS[key] ? say(WORDS[key]) : key);
+  const word = (key) => ({ air: say("news2.air"), oxygen: OXYGEN })[key] || key;
 
   function age(seconds) {
     if (seconds < 90) return say("age.seconds", { n: number(seconds, 0) });
@@ -32,7 +32,7 @@ window.icuNews2 = (() => {
   }
 
   const valueText = (row) => {
-    if (typeof row.value === "boolean") return say(row.value ? "news2.oxygen" : "news2.air");
+    if (typeof row.value === "boolean") return word(row.value ? "oxygen" : "air");
     return typeof row.value === "number" ? text(row.c, row.value) : String(row.value);
   };
 

@@ -72,6 +72,8 @@ window.icuBed = (() => {
     if (lost && !isStale) {
       isStale = true;
       drawSince();
+      if (data) drawChart();
+      window.icuTrends.label();
     }
     const { change } = now;
     const isNews = change && ["al", "h", "n", "z"].some((field) => field in change);
@@ -529,7 +531,7 @@ window.icuBed = (() => {
           course = then;
           courseAt = performance.now();
         }
-        isStale = false;
+        isStale = lost;
       }
     } catch {
       isStale = true;
@@ -584,7 +586,8 @@ window.icuBed = (() => {
 
   function drawChart() {
     const score = data.news2;
-    fill(parts.chart, [score, data.unusual], () => {
+    fill(parts.chart, [score, data.unusual, lost], () => {
+      if (lost) return [make("p", "quiet", say("bed.not_known"))];
       const note = make("p", "quiet", say("news2.copyright"));
       const made = score ? NEWS2.chart(score) : [make("p", "quiet", say("news2.none"))];
       if (data.unusual) made.push(hint(data.unusual));

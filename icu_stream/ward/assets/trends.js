@@ -345,8 +345,9 @@ window.icuTrends = (() => {
     label(told.box);
   }
 
-  /* What stands beside each chart: the value at the crosshair, else the last one. */
-  function label(box) {
+  /* What stands beside each chart: the value at the crosshair, else the one of now. */
+  function label(box = told && told.box) {
+    if (!told) return;
     const { course, hours } = told;
     const stack = box.querySelector(".stack");
     if (!stack) return;
@@ -383,17 +384,19 @@ window.icuTrends = (() => {
   const timeText = (course) =>
     course.step < SECONDS ? hhmmss(timeOf(course, at)) : `${hhmm(timeOf(course, at))}–${hhmm(timeOf(course, at + 1))}`;
 
-  /* The value of a chart at the crosshair, and its least and greatest; nothing is filled in. */
+  /* The value of a chart at the crosshair, and its least and greatest; nothing is filled in.
+   * Without a crosshair it is what came in this step or the last: an older one never stands
+   * for it, and none does without a connection. */
   function valueAt(chart, course) {
     const { code } = chart;
     if (code === "news2") {
-      const i = at ?? lastOf(course.news2);
+      const i = at ?? now(course.news2);
       if (i < 0 || course.news2[i] === null) return ["–", ""];
       const mark = course.complete[i] < 7 ? "≥" : "";
       return [`${mark}${course.news2[i]}`, `${course.complete[i]}/7`];
     }
     if (code === "unusual") {
-      const i = at ?? lastOf(course.unusual);
+      const i = at ?? now(course.unusual);
       if (i < 0 || course.unusual[i] === null) return ["–", ""];
       const shares = Object.entries(course.shares)
         .filter(([, points]) => points[i])
@@ -402,13 +405,16 @@ window.icuTrends = (() => {
         .map(([name, points]) => `${window.icuBed.signalName(name)} ${number(100 * points[i], 0)} %`);
       return [number(course.unusual[i], 2), shares.join(" ")];
     }
-    const i = at ?? lastOf(chart.mean);
+    const i = at ?? now(chart.mean);
     if (i < 0 || chart.mean[i] === null) return ["–", ""];
     const [least, mean, most] = [chart.low[i], chart.mean[i], chart.high[i]].map((x) => value(code, x));
     return [`${mean} ${unit(code)}`, least === most ? "" : `${least}–${most}`];
   }
 
-  const lastOf = (points) => points.findLastIndex((point) => point !== null);
+  function now(points) {
+    const last = points.findLastIndex((point) => point !== null);
+    return window.icuWard.isLost() || last < points.length - 2 ? -1 : last;
+  }
 
   // ---------------------------------------------------------------- theme, size, paper
 
@@ -432,5 +438,5 @@ window.icuTrends = (() => {
   window.addEventListener("resize", again);
   new MutationObserver(again).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
-  return { draw, forget };
+  return { draw, forget, label: () => label() };
 })();
