@@ -523,7 +523,8 @@ window.icuBed = (() => {
       const isOld = !course || performance.now() - courseAt > COURSE_MS[asked];
       const [found, then] = await Promise.all([
         get("/beds", { patient: wanted }),
-        isOld ? get("/courses", { patient: wanted, hours: asked }) : null,
+        // Without the hours before, the present is shown all the same.
+        isOld ? get("/courses", { patient: wanted, hours: asked }).catch(() => undefined) : null,
       ]);
       if (id === wanted) {
         data = found;
@@ -531,7 +532,7 @@ window.icuBed = (() => {
           course = then;
           courseAt = performance.now();
         }
-        isStale = lost;
+        isStale = lost || then === undefined;
       }
     } catch {
       isStale = true;
