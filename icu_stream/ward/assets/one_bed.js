@@ -61,7 +61,7 @@ window.icuBed = (() => {
     const box = document.getElementById("bed");
     if (!box || !newRow) return;
     lost = now.lost;
-    const isNew = newRow.i !== id || box !== place;
+    const isNew = newRow.i !== id || box !== place || "gone" in box.dataset;
     row = newRow;
     if (isNew) begin(box);
     drawHead();
