@@ -362,13 +362,17 @@ def _drawing(title: str, figure: go.Figure, table: Component, said: str) -> Comp
     )
 
 
+def _head(head: str) -> Component:
+    return html.Th(head, scope="col") if head else html.Td()
+
+
 def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> Component:
     if not rows:
         return html.P(say("burden.nothing"), className="note")
     return html.Div(
         html.Table(
             [
-                html.Thead(html.Tr([html.Th(head, scope="col") for head in heads])),
+                html.Thead(html.Tr([_head(head) for head in heads])),
                 html.Tbody([html.Tr([html.Td(cell) for cell in row]) for row in rows]),
             ]
         ),
@@ -467,4 +471,4 @@ def _seconds(value: float | None) -> str:
 
 def _printed() -> str:
     by = guard.person().by or say("page.printed_by_nobody")
-    return say("page.printed", at=frame.moment(clock.now_ms()), by=by)
+    return say("page.printed", at=wording.ours().moment(clock.now_ms()), by=by)

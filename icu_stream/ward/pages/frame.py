@@ -134,7 +134,7 @@ def sheet(title: str, inside: str) -> str:
         language=words.language,
         title=escape(title),
         inside=inside,
-        printed=escape(say("page.printed", at=moment(clock.now_ms()), by=by)),
+        printed=escape(say("page.printed", at=words.moment(clock.now_ms()), by=by)),
         note=escape(say("page.note")),
     )
 

@@ -401,7 +401,7 @@ def _figures(answer: Answer) -> Component:
             html.Thead(
                 html.Tr(
                     [
-                        html.Th("", scope="col"),
+                        html.Td(),
                         html.Th(say("whatif.before"), scope="col"),
                         html.Th(say("whatif.after"), scope="col"),
                         html.Th(say("whatif.change"), scope="col"),
