@@ -7,12 +7,18 @@ counts, shows, stores, judges or pages patients asks `is_canary` and passes them
 
 # No hospital numbers its patients so: this start of an id is reserved.
 PREFIX = "icu-canary-"
+_KEY = PREFIX.encode()
 
 
-def is_canary(patient_id: str) -> bool:
+def is_canary(patient: str | bytes | None) -> bool:
     """Is this no patient, but a test of the chain?
 
-    >>> is_canary("icu-canary-ward-1-8050-3"), is_canary("p-0007")
-    (True, False)
+    Args:
+        patient: The id, or the key of a record, which is the id.
+
+    >>> is_canary("icu-canary-ward-1-8050-3"), is_canary(b"p-0007"), is_canary(None)
+    (True, False, False)
     """
-    return patient_id.startswith(PREFIX)
+    if isinstance(patient, bytes):
+        return patient.startswith(_KEY)
+    return patient is not None and patient.startswith(PREFIX)

@@ -24,7 +24,7 @@ import msgspec
 from icu_stream import bus, clock, profiles
 from icu_stream.contracts import envelope, topics
 from icu_stream.contracts.alerts import Alert, Event, Explanation, Kind, Priority, State
-from icu_stream.contracts.canary import PREFIX
+from icu_stream.contracts.canary import is_canary
 from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import News2, Scores
@@ -119,7 +119,7 @@ class Hospital:
         """Raise the alarms of the view's own tests, as the worker does."""
         async with bus.consumer(self.settings, topics.VITALS.name) as consumer:
             async for record in consumer:
-                if not (record.key or b"").startswith(PREFIX.encode()):
+                if not is_canary(record.key):
                     continue
                 test = msgspec.json.decode(record.value, type=Vitals)
                 if not (test.status and self.worker_runs):

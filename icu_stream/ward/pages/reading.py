@@ -320,6 +320,8 @@ class Reader:
         return read
 
     def _take(self, record: ConsumerRecord) -> None:
+        if is_canary(record.key):
+            return
         # What cannot be read is counted and told by the feed, which reads it, too.
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
             self._readers[record.topic](record.value or b"")
