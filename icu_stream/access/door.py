@@ -7,6 +7,7 @@ exists: the words and the time are the same. Every deed here is in the ledger.
 import asyncio
 import math
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -86,6 +87,7 @@ class Door:
         self._passwords = Passwords()
         self._limiter = Limiter()
         self._comparing = 0
+        self._known: dict[str, Account] | None = None
         self.sessions = sessions
         self.ledger = ledger
         self._provider = Provider(settings) if settings.oidc_issuer else None
@@ -192,6 +194,7 @@ class Door:
             try:
                 accounts = await self._accounts.all()
                 is_readable = True
+                self._note_changes(accounts)
             except ConfigurationError as error:
                 if is_readable:  # said once
                     log.error("accounts_unreadable", reason=str(error))
@@ -203,6 +206,21 @@ class Door:
     async def close(self) -> None:
         """Let go of the accounts."""
         await self._accounts.close()
+
+    def _note_changes(self, accounts: Iterable[Account]) -> None:
+        """Write down what is not as it was when we looked last."""
+        before, self._known = (
+            self._known,
+            {account.name: account for account in accounts},
+        )
+        if before is None:
+            return
+        for name in sorted(before.keys() | self._known.keys()):
+            old, new = before.get(name), self._known.get(name)
+            if new is None and old is not None:
+                self.ledger.account(old, "removed")
+            elif new is not None and (what := _changed(old, new)):
+                self.ledger.account(new, what)
 
     async def _require_no_account(self, name: str) -> None:
         """Else a name at the provider could be chosen to act as somebody here."""
@@ -226,3 +244,12 @@ class Door:
         assert session is not None  # noqa: S101 - it was opened just now
         self.ledger.sign_in(session)
         return SignedIn(cookie, session)
+
+
+def _changed(old: Account | None, new: Account) -> str:
+    """What is new about an account; empty: nothing."""
+    if old is None:
+        return "made"
+    changes = [f"was {old.role}"] if old.role is not new.role else []
+    changes += ["password changed"] if old.stamp != new.stamp else []
+    return ", ".join(changes)

@@ -17,6 +17,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from icu_stream import bus, clock
+from icu_stream.access.accounts import Account
 from icu_stream.access.roles import Person
 from icu_stream.access.sessions import Ended, Session
 from icu_stream.contracts import topics
@@ -66,6 +67,18 @@ class Ledger:
                 station=station,
                 how=how,
                 reason=reason,
+            )
+        )
+
+    def account(self, account: Account, what: str) -> None:
+        """Somebody who runs the ward view has changed an account."""
+        self._note(
+            AuditEntry(
+                time=clock.now_ms(),
+                deed=Deed.ACCOUNT,
+                by=account.name,
+                role=account.role.value,
+                reason=what,
             )
         )
 

@@ -19,6 +19,7 @@ class Deed(StrEnum):
     SIGN_OUT = "sign_out"
     SESSION_OVER = "session_over"
     COMMAND = "command"
+    ACCOUNT = "account"
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,13 +28,14 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         time: When, epoch ms UTC, by our clock.
         deed: What was done, or tried.
-        by: Who: a user's identity. Empty where nobody is known: a name that has no
+        by: Who: a user's identity; `account`: whose account. Empty where nobody is known: a name that has no
             account is not written down, for it may be a password in the wrong field.
         role: As what; empty where nobody is known.
         station: From where: the name of the screen, else its address.
         how: `sign_in`, `refusal`, `sign_out`, `session_over`: password, link or the
             issuer of an identity.
-        reason: `refusal`, `session_over`: why. `command`: why it was asked.
+        reason: `refusal`, `session_over`: why. `command`: why it was asked. `account`:
+            what was changed.
         command_id: `command`: of the command; its answer is in `command-results`.
         type: `command`: what was asked.
         patient_id: `command`: about whom.

@@ -123,14 +123,18 @@ async def test_a_changed_account_is_heeded_while_the_ward_runs(
         session = house.sessions.find(signed_in.cookie)
         return session.role if session else None
 
+    await asyncio.sleep(0)  # it has looked once
     await house.accounts.change(NAME, role=Role.CHARGE)
     await until(lambda: role() is Role.CHARGE)
     await house.accounts.remove(NAME)
     await until(lambda: role() is None)
 
     watch.cancel()
-    last = house.entries[-1]
-    assert (last.deed, last.reason) == (Deed.SESSION_OVER, "account removed")
+    assert [(e.deed, e.role, e.reason) for e in house.entries[1:]] == [
+        (Deed.ACCOUNT, "charge", "was nurse"),
+        (Deed.ACCOUNT, "charge", "removed"),
+        (Deed.SESSION_OVER, "charge", "account removed"),
+    ]
 
 
 async def test_nobody_comes_from_a_provider_under_the_name_of_a_local_account(
