@@ -2,7 +2,7 @@
 #   make demo     everything on this machine, in the browser; needs Python alone
 #   make test     all checks and tests; needs Java, Maven, Chromium and PostgreSQL, too
 #   make conformance   the named scenarios on the real worker over real Kafka, one line each
-#   make bench    what is measured, beside its peers
+#   make bench    what is measured, beside its peers; of the ward view: make bench-ward
 #   make evidence what scores and models are worth: docs/evidence.md, from ../shared/data
 #   make chaos    minutes of kills, freezes and cut connections
 #   make lint     ruff, mypy, import-linter        make format   mend the layout
@@ -12,7 +12,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test conformance bench evidence chaos lint format lock clean tools
+.PHONY: help demo test conformance bench bench-ward evidence chaos lint format lock clean tools
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -111,6 +111,10 @@ chaos: tools
 
 bench: $(BENCH_VENV)/.done tools
 	@$(BENCH_VENV)/bin/python -m tests.benchmarks $(ARGS)
+
+# From a monitor to the pixels: a quarter of an hour.
+bench-ward: tools
+	@$(BIN)/python -m tests.benchmarks.ward $(ARGS)
 
 # One thread: the same figures on every machine, and sums of small matrices need no more.
 evidence: $(VENV)/.dev

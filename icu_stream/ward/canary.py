@@ -163,14 +163,18 @@ class Canary:
         while True:
             await self._opened.wait()
             producer = bus.producer(self._settings)
+            is_started = False
             try:
                 async with asyncio.timeout(_CONNECT_S):
                     await producer.start()
+                is_started = True
             except (KafkaError, OSError, TimeoutError):
-                await _stop(producer)
                 await asyncio.sleep(_RETRY_S)
             else:
                 return producer
+            finally:
+                if not is_started:
+                    await _stop(producer)
 
     async def _send(
         self, producer: aiokafka.AIOKafkaProducer, partition: int, number: int

@@ -181,12 +181,15 @@ class Chain:
 
 
 @contextlib.asynccontextmanager
-async def linked(settings: Settings, beds: int = BEDS) -> AsyncIterator[Chain]:
+async def linked(
+    settings: Settings, beds: int = BEDS, hospital: type[Measuring] = Measuring
+) -> AsyncIterator[Chain]:
     """A chain of its own; ready when the worker has every partition and the ward serves.
 
     Args:
         settings: With topics; whose page it is, if nobody else's, is a charge nurse's.
         beds: How many.
+        hospital: What measures.
     """
     if not settings.ward_user:
         person = {"ward_user": BY, "ward_role": "charge"}
@@ -200,5 +203,6 @@ async def linked(settings: Settings, beds: int = BEDS) -> AsyncIterator[Chain]:
             group.create_task(asyncio.to_thread(worker.start))
             group.create_task(asyncio.to_thread(view.start))
         await asyncio.to_thread(view.sign_in)
-        hospital = await stack.enter_async_context(Measuring(settings, beds))
-        yield Chain(settings, hospital, worker, view)
+        running = hospital(settings, beds)
+        await stack.enter_async_context(running)
+        yield Chain(settings, running, worker, view)

@@ -80,6 +80,7 @@ class Hospital:
         self.worker_runs = True
         self._past_s = past_s
         self._producer: aiokafka.AIOKafkaProducer | None = None
+        self._reader: aiokafka.AIOKafkaConsumer | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Hospital":
@@ -91,7 +92,9 @@ class Hospital:
         await self.news()
         self._tasks.append(asyncio.create_task(self._beat()))
         if self.worker_runs:
-            self._tasks.append(asyncio.create_task(self._prove()))
+            self._reader = bus.consumer(self.settings, topics.VITALS.name)
+            await self._reader.start()
+            self._tasks.append(asyncio.create_task(self._prove(self._reader)))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -100,6 +103,8 @@ class Hospital:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        if self._reader is not None:
+            await self._reader.stop()
         await self._producer.stop()
 
     async def _beat(self) -> None:
@@ -115,31 +120,30 @@ class Hospital:
                 await self.heartbeat()
             await asyncio.sleep(max(0.0, 1 - (clock.monotonic_s() - began)))
 
-    async def _prove(self) -> None:
+    async def _prove(self, reader: aiokafka.AIOKafkaConsumer) -> None:
         """Raise the alarms of the view's own tests, as the worker does."""
-        async with bus.consumer(self.settings, topics.VITALS.name) as consumer:
-            async for record in consumer:
-                if not is_canary(record.key):
-                    continue
-                test = msgspec.json.decode(record.value, type=Vitals)
-                if not (test.status and self.worker_runs):
-                    continue
-                alert = Alert(
-                    alert_id=f"{test.patient_id}:{canary.CODE}:{test.time}",
-                    transition=1,
-                    event=Event.RAISED,
-                    patient_id=test.patient_id,
-                    bed=test.bed,
-                    code=canary.CODE,
-                    kind=Kind.TECHNICAL,
-                    priority=Priority.LOW,
-                    state=State.ACTIVE,
-                    annunciate=True,
-                    onset=test.time,
-                    time=test.time,
-                    text="a test",
-                )
-                await self._send(topics.ALERTS, record.partition, record.key, alert)
+        async for record in reader:
+            if not is_canary(record.key):
+                continue
+            test = msgspec.json.decode(record.value, type=Vitals)
+            if not (test.status and self.worker_runs):
+                continue
+            alert = Alert(
+                alert_id=f"{test.patient_id}:{canary.CODE}:{test.time}",
+                transition=1,
+                event=Event.RAISED,
+                patient_id=test.patient_id,
+                bed=test.bed,
+                code=canary.CODE,
+                kind=Kind.TECHNICAL,
+                priority=Priority.LOW,
+                state=State.ACTIVE,
+                annunciate=True,
+                onset=test.time,
+                time=test.time,
+                text="a test",
+            )
+            await self._send(topics.ALERTS, record.partition, record.key, alert)
 
     async def measure(self, patients: Iterable[Patient], ago_ms: int = 0) -> None:
         """One message of each monitor that is not silent, now or some time ago."""

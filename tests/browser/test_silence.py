@@ -5,13 +5,12 @@ import json
 
 import pytest
 
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser
 
 from icu_stream.contracts.alerts import Priority
 from tests.browser.hospital import Hospital, WardView, showing
 from tests.browser.screen import (
     MESSAGE,
-    chip,
     open_context,
     open_page,
     strip,
@@ -23,50 +22,7 @@ from tests.kafka import Kafka
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-NO_DATA = "NO DATA FROM MONITORS. Use bedside monitors."
-
-
-async def test_a_silent_bed_shows_no_value_and_a_technical_alarm(
-    shared: tuple[Hospital, WardView], page: Page
-):
-    hospital, _ = shared
-    patient = hospital.patients[12]
-    before = await page.evaluate(chip("medium"))
-
-    patient.is_silent = True
-    await until(page, f"{value(patient.bed, 'hr')} === '---'", 11)
-    tile = page.locator(f".tile[data-bed='{patient.bed}']")
-
-    assert await page.evaluate(value(patient.bed, "spo2")) == "---"
-    assert await page.evaluate(strip(patient.bed)) == "!! Tech HR, SpO₂ no data"
-    assert "technical" in (await tile.get_attribute("class") or "")
-    assert patient.bed in await page.inner_text("#attn")
-    assert await page.evaluate(chip("medium")) == before + 1
-
-    patient.is_silent = False
-    await until(page, f"{strip(patient.bed)} === ''", 3)
-    assert await page.evaluate(value(patient.bed, "hr")) != "---"
-
-
-async def test_when_all_monitors_are_silent_the_bar_says_so(
-    kafka: Kafka, browser: Browser
-):
-    async with showing(kafka.settings(), 16) as (hospital, view):
-        page = await open_page(browser, view)
-
-        hospital.is_silent = True
-        await until(page, f"{MESSAGE} === '{NO_DATA}'", 11)
-
-        hospital.is_silent = False
-        await until(page, f"{MESSAGE} !== '{NO_DATA}'", 3)
-        # The worker is the next to fall silent: numbers without anybody's alarms.
-        hospital.worker_runs = False
-        await until(page, f"{MESSAGE}.startsWith('ALARMS NOT RUNNING for 16 p')", 12)
-        off = ".tile .sign[data-kind='alarm-off']"
-        await until(page, f'document.querySelectorAll("{off}").length === 16', 2)
-        assert "ALARMS OFF" in await page.locator(".tile .hd").first.inner_text()
-        assert await page.evaluate(value(hospital.patients[0].bed, "hr")) != "---"
-        await page.context.close()
+NO_KAFKA = f"{MESSAGE}.startsWith('KAFKA NOT ANSWERING')"
 
 
 async def test_kafka_may_come_late_and_go_and_come_back(
@@ -82,7 +38,7 @@ async def test_kafka_may_come_late_and_go_and_come_back(
         page = await context.new_page()
         await page.goto(view.address)
         await page.wait_for_selector(".message")
-        await until(page, f"{MESSAGE} === '{NO_DATA}'", 5)
+        await until(page, NO_KAFKA, 5)
         assert await page.evaluate("document.querySelectorAll('.n').length") == 0
 
         await asyncio.to_thread(own_kafka.start)
@@ -92,9 +48,12 @@ async def test_kafka_may_come_late_and_go_and_come_back(
             await page.wait_for_selector(".tile:not(.skeleton)", timeout=15_000)
             await until(page, f"{strip(bed)} === '!!! SpO₂ 79 < 80'", 5)
 
-            await asyncio.to_thread(own_kafka.restart)
+            await asyncio.to_thread(own_kafka.stop)
+            await until(page, NO_KAFKA, 10)
+            await asyncio.to_thread(own_kafka.start)
             hospital.patients[1].pinned = {"hr": 133}
             await until(page, f"{value(bed, 'hr')} === '133'", 30)
+            await until(page, f"!{NO_KAFKA}", 10)
         await context.close()
     finally:
         view.kill()
@@ -111,11 +70,11 @@ async def test_who_starts_late_knows_the_open_alarms_and_says_until_when_it_coll
         in_a_minute = await open_page(browser, view, frames=a_minute_later)
 
         promise = await page.evaluate(MESSAGE)
-        kept = await in_a_minute.evaluate(MESSAGE)
+        # A test alarm that came through is the newest that is known of the chain.
+        await until(in_a_minute, f"{MESSAGE}.startsWith('Alarms complete, tested ')", 8)
         promised = promise.removeprefix("Still collecting alarms: complete at ")
 
         assert await page.evaluate(strip(hospital.patients[2].bed)) == "!!! HR 34 < 40"
-        assert kept == f"Alarms complete at {promised}"
         assert await page.inner_text("#bar time") < promised
         await page.context.close()
         await in_a_minute.context.close()
