@@ -160,7 +160,7 @@ async def test_19_an_input_of_news2_that_is_missing_is_never_zero(
     async with chain.take(1) as (bed,):
         await open_bed(nurse, bed)
         # Nobody has charted consciousness and oxygen of a patient who is new.
-        total = "document.querySelector('#bed .total').textContent"
+        total = "(document.querySelector('#bed .total')?.textContent ?? '')"
         await nurse.wait_for_selector("#bed .total", timeout=25_000)
         await until(nurse, f"/5\\/7 inputs/.test({total})", 12)
         missing = await nurse.inner_text(row.format("Air or oxygen"))

@@ -16,6 +16,10 @@ from icu_stream.ward.tiles import POINTS, Row, Ward
 from tests.browser.hospital import Hospital
 
 
+# Has a record of now before those of the past.
+PROBED = 0
+
+
 async def arrive_as_sent(settings: Settings) -> None:
     """Let the past be sent now: Kafka keeps the arrival that the producer gives."""
     admin = AIOKafkaAdminClient(**bus.connection(settings))
@@ -29,7 +33,9 @@ async def arrive_as_sent(settings: Settings) -> None:
     headers = [(envelope.TICK, b"1")]  # which no view takes for a measurement
     async with bus.producer(settings) as producer:
         while True:  # the broker heeds it some time after it has said that it will
-            probe = await producer.send_and_wait(name, b"", headers=headers)
+            probe = await producer.send_and_wait(
+                name, b"", headers=headers, partition=PROBED
+            )
             if probe.timestamp_type == 0:
                 break
             await asyncio.sleep(0.1)

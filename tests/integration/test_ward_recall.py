@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from icu_stream import clock, profiles
+from icu_stream import bus, clock, profiles
 from icu_stream.contracts import topics
 from icu_stream.contracts.alerts import Event, Priority, State
 from icu_stream.contracts.scores import Scores
@@ -13,7 +13,7 @@ from icu_stream.settings import Settings
 from icu_stream.ward.recall import Recall
 from icu_stream.ward.tiles import Ward
 from tests.browser.hospital import Hospital
-from tests.integration.test_ward_feed import arrive_as_sent
+from tests.integration.test_ward_feed import PROBED, arrive_as_sent
 
 
 MINUTE = 60_000
@@ -25,9 +25,15 @@ async def test_hours_before_the_start_are_read_back_for_those_who_are_here(
     await arrive_as_sent(settings)
     now_ms = clock.now_ms() // MINUTE * MINUTE
     ward = Ward()
-    async with Hospital(settings, 2) as hospital:
+    async with Hospital(settings, 8) as hospital:
         hospital.is_silent = True
-        here, gone = hospital.patients
+        here, gone, *_ = (
+            patient
+            for patient in hospital.patients
+            # In their partitions the past comes first, as it does in life.
+            if bus.partition_of(patient.patient_id, settings.partitions) != PROBED
+            and patient.index % 3 != 2  # a cuff has spoken there just now
+        )
         for patient in (here, gone):
             for ago, hr in ((100, 71), (45, 72), (45, 78), (12, 73)):
                 at_ms = now_ms - ago * MINUTE
@@ -46,7 +52,12 @@ async def test_hours_before_the_start_are_read_back_for_those_who_are_here(
         )
         await hospital.send(topics.SCORES, here, scores, timestamp_ms=at_ms)
         began = await hospital.alarm(
-            0, "hr.high", Priority.MEDIUM, onset=at_ms, time=at_ms, timestamp_ms=at_ms
+            here.index,
+            "hr.high",
+            Priority.MEDIUM,
+            onset=at_ms,
+            time=at_ms,
+            timestamp_ms=at_ms,
         )
         over = msgspec.structs.replace(
             began,
