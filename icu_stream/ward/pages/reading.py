@@ -201,23 +201,33 @@ class Reader:
         if self._log.is_read_back:
             return
         read = 0
-        consumer = bus.consumer(self._settings)
-        await consumer.start()
-        try:
-            while read < READ_MOST and not self._log.is_full:
-                open_ = [tp for tp, s in self._stretches.items() if not s.is_done]
-                if not open_:
-                    break
-                tp = max(open_, key=lambda tp: self._stretches[tp].known_ms)
-                read += await self._read_chunk(consumer, tp, self._stretches[tp])
-                self._log.read_back(
-                    complete_since(self._stretches.values(), clock.now_ms())
-                )
-        finally:
-            with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                await consumer.stop()
+        # Not where there is nothing to read: aiokafka cancels who stops a consumer that
+        # has only been started.
+        if self._unread():
+            consumer = bus.consumer(self._settings)
+            await consumer.start()
+            try:
+                read = await self._read_chunks(consumer)
+            finally:
+                with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                    await consumer.stop()
         self._log.is_read_back = True
         log.info("ward_log_read_back", records=read, since_ms=self._log.since_ms)
+
+    def _unread(self) -> list[TopicPartition]:
+        return [tp for tp, stretch in self._stretches.items() if not stretch.is_done]
+
+    async def _read_chunks(self, consumer: AIOKafkaConsumer) -> int:
+        read = 0
+        while read < READ_MOST and not self._log.is_full:
+            if not (unread := self._unread()):
+                break
+            tp = max(unread, key=lambda tp: self._stretches[tp].known_ms)
+            read += await self._read_chunk(consumer, tp, self._stretches[tp])
+            self._log.read_back(
+                complete_since(self._stretches.values(), clock.now_ms())
+            )
+        return read
 
     async def _sample(self) -> None:
         """Read who was monitored before this view was started, newest first."""
