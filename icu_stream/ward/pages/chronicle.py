@@ -5,6 +5,9 @@ told twice is kept once: a transition of an alarm by its number, a command by it
 record and whose answer come in either order. Restatements say nothing new and are left out,
 and so are the test alarms of a canary.
 
+It grows where the frames are made, and is searched in other threads: whoever reads takes a
+copy first, which is one step of the interpreter.
+
 Bounds: the newest `MOST` entries, 0.9 kB each in memory as
 measured with tracemalloc (27 MB); `since_ms` says from
 when on nothing is missing.
@@ -257,7 +260,7 @@ class Chronicle:
 
     def results(self) -> Iterable[CommandResult]:
         """The answers, in no order."""
-        return [asked.result for asked in self._asked.values() if asked.result]
+        return [asked.result for asked in list(self._asked.values()) if asked.result]
 
     def commands_of(self, patient_id: str) -> list[Asked]:
         """What was asked about a patient, the oldest first."""
@@ -276,11 +279,10 @@ class Chronicle:
         command = _COMMAND_OF.get(told.event)
         if command is None or told.by is None:
             return None
+        key = _joint(command, told.patient_id, told.by)
         near = [
             asked
-            for asked in self._of_alarm.get(
-                _joint(command, told.patient_id, told.by), ()
-            )
+            for asked in tuple(self._of_alarm.get(key, ()))
             if abs(asked.time - told.time) <= _NEAR_MS
             and asked.alert_id in {"", told.alert_id}
         ]
