@@ -3,10 +3,11 @@
 Those of the guide are made by `python -m tests.browser.screenshot docs/img`, in some
 minutes; with names (`ward night`), only these. On most of them a hospital says itself what
 the worker would (`tests.browser.hospital`), so that alarms of every kind are seen at once;
-`german`, `limits`, `whatif` and `system` are of the real chain (`tests.browser.chain`).
+`german`, `limits` and `system` are of the real chain (`tests.browser.chain`).
 """
 
 import asyncio
+import math
 import random
 import shutil
 import sys
@@ -20,7 +21,8 @@ from playwright.async_api import Browser, Page, async_playwright
 from icu_stream import clock
 from icu_stream.contracts.alerts import Event, Kind, Priority, State
 from icu_stream.contracts.commands import CommandResult, CommandType
-from icu_stream.contracts.topics import COMMAND_RESULTS
+from icu_stream.contracts.scores import Scores
+from icu_stream.contracts.topics import COMMAND_RESULTS, SCORES
 from tests.browser.chain import Chain, linked
 from tests.browser.hospital import Hospital, WardView, every_kind_of_alarm, showing
 from tests.browser.screen import ARGUMENTS, open_page, strip, until
@@ -30,16 +32,26 @@ from tests.kafka import Kafka
 
 PAST_S = 300  # half of what a line shows
 SCALE = 2 / 3  # for the guide: all pictures together take some hundred kB
-COLOURS = 96  # of a picture, chosen from its own
 PHONE = (390, 844)
 LAPTOP = (1280, 800)
 FETCHED_S = 3
 SETTLED_S = 13  # a silent bed is stale after 10 s
 NIGHT_H = 12  # of alarms behind the log and the burden
+HOUR_S = 3300  # of trends, and of what a what-if is worked out from
 
-PLANTED = ("ward", "bed", "night", "laptop", "phone", "alarms", "burden", "lost")
+PLANTED = (
+    "ward",
+    "bed",
+    "night",
+    "laptop",
+    "phone",
+    "alarms",
+    "burden",
+    "whatif",
+    "lost",
+)
 LARGE = ("ward-200",)
-REAL = ("limits", "whatif", "system")
+REAL = ("limits", "system")
 GERMAN = ("german",)
 # In a night: which alarms, how often of a hundred, how long they last, s (ours).
 NIGHTLY = (
@@ -73,7 +85,7 @@ class Camera:
         path = self._directory / f"{name}.png"
         await page.screenshot(path=path)
         with Image.open(path) as image:
-            few = image.convert("RGB").quantize(COLOURS, Image.Quantize.MEDIANCUT)
+            few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
         few.save(path, optimize=True)
 
     async def open(self, view: WardView, **options: object) -> Page:
@@ -82,10 +94,11 @@ class Camera:
 
 
 async def go(page: Page, view: WardView, path: str, there: str) -> None:
-    """Another page, with all that it fetches."""
+    """Another page, with all that it fetches, and with its link."""
     await page.goto(view.address + path)
     await page.wait_for_selector(there)
     await asyncio.sleep(FETCHED_S)
+    await until(page, "document.body.className === ''", 10)
 
 
 # --- alarms of every kind
@@ -108,9 +121,14 @@ async def a_night(hospital: Hospital) -> None:
         end = onset + int(1000 * lasting_s * chance.uniform(0.5, 2))
         if seen < end:
             alert = await hospital.again(
-                alert, Event.ACKNOWLEDGED, State.ACKNOWLEDGED, seen, by="RN Okafor"
+                alert,
+                Event.ACKNOWLEDGED,
+                State.ACKNOWLEDGED,
+                seen,
+                by="RN Okafor",
+                annunciate=False,
             )
-        await hospital.again(alert, Event.CLEARED, State.CLEARED, end)
+        await hospital.again(alert, Event.CLEARED, State.CLEARED, end, annunciate=False)
         if chance.random() < 0.5:
             judged = CommandResult(
                 command_id=f"RN Okafor/{alert.alert_id}",
@@ -127,15 +145,50 @@ async def a_night(hospital: Hospital) -> None:
             )
 
 
+async def scored(hospital: Hospital) -> None:
+    """Scores of each minute of the night: who was monitored, for the burden."""
+    now_ms = clock.now_ms()
+    for ago_min in range(NIGHT_H * 60, 0, -1):
+        at_ms = now_ms - 60_000 * ago_min
+        for patient in hospital.patients:
+            scores = Scores(patient_id=patient.patient_id, bed=patient.bed, time=at_ms)
+            await hospital.send(SCORES, patient, scores, timestamp_ms=at_ms)
+
+
+async def an_hour(hospital: Hospital) -> None:
+    """What was measured at some beds: one that grows worse, and four restless ones."""
+    worst, *restless = hospital.patients[1:6]
+    for ago_s in range(HOUR_S, PAST_S, -1):
+        part = 1 - ago_s / HOUR_S
+        wave = math.sin(ago_s / 70)
+        worst.pinned = {
+            "hr": round(84 + 30 * part**2 + 3 * wave),
+            "spo2": round(97 - 9 * part**3 + 0.6 * math.sin(ago_s / 23)),
+            "rr": round(15 + 9 * part**2 + wave),
+        }
+        for patient in restless:
+            swing = math.sin(ago_s / (160 + 30 * patient.index))
+            patient.pinned = {"hr": round(108 + 17 * swing + 2 * wave)}
+        await hospital.measure([worst, *restless], ago_ms=1000 * ago_s)
+    for patient in (worst, *restless):
+        patient.pinned = {}
+
+
 async def planted(kafka: Kafka, camera: Camera) -> None:
     """Sixteen beds: the ward by day and by night, one bed, a phone, the log, its loss."""
     settings = kafka.settings(ward_role="charge", ward_user="RN Okafor")
     await arrive_as_sent(settings)
+    async with Hospital(settings, 16) as before:
+        before.is_silent = True
+        await an_hour(before)
+        await scored(before)
     async with showing(settings, 16, past_s=PAST_S) as (hospital, view):
         await a_night(hospital)
         page = await camera.open(view)
         await every_kind_of_alarm(hospital)
+        await hospital.news()
         await asyncio.sleep(SETTLED_S)
+        await until(page, "document.querySelector('.message.quiet') !== null", 70)
         worst = hospital.patients[1]
         await camera.take(page, "ward")
         await page.get_by_label("Colours").select_option("night")
@@ -147,6 +200,9 @@ async def planted(kafka: Kafka, camera: Camera) -> None:
         await camera.take(page, "alarms")
         await go(page, view, "burden", ".report .figures")
         await camera.take(page, "burden")
+        if camera.wants("whatif"):
+            await what_if(page, view)
+            await camera.take(page, "whatif")
         await page.context.close()
         await small(camera, view, worst.patient_id)
         page = await camera.open(view)
@@ -154,6 +210,17 @@ async def planted(kafka: Kafka, camera: Camera) -> None:
         await until(page, "document.body.className === 'lost'", 6)
         await camera.take(page, "lost")
         await page.context.close()
+
+
+async def what_if(page: Page, view: WardView) -> None:
+    """Fewer alarms of fast hearts: what would have become of them?"""
+    await go(page, view, "whatif", "#whatif-code")
+    await page.click("#whatif-code")
+    await page.get_by_text("!! HR > 120").last.click()
+    await page.fill("#whatif-limit", "125")
+    await page.click("#whatif-run")
+    await page.wait_for_selector("#whatif-answer table", timeout=120_000)
+    await asyncio.sleep(FETCHED_S)
 
 
 async def small(camera: Camera, view: WardView, mine: str) -> None:
@@ -166,6 +233,7 @@ async def small(camera: Camera, view: WardView, mine: str) -> None:
     await page.click("#bed .chooser")
     await page.click("#bed .close")
     await page.wait_for_selector("#mine .tile")
+    await page.evaluate("scrollTo(0, 0)")
     await camera.take(page, "phone")
     await page.context.close()
 
@@ -198,15 +266,13 @@ async def sick(chain: Chain, page: Page) -> None:
 
 
 async def real(kafka: Kafka, camera: Camera) -> None:
-    """Limits, what-if and the system of the real chain."""
+    """Limits and the system of the real chain."""
     async with linked(kafka.settings()) as chain:
         page = await camera.open(chain.view)
         await sick(chain, page)
         patient = chain.hospital.patients[1].patient_id
         await go(page, chain.view, f"limits/{patient}", ".report")
         await camera.take(page, "limits")
-        await go(page, chain.view, "whatif", ".report")
-        await camera.take(page, "whatif")
         await go(page, chain.view, "system", ".report")
         await camera.take(page, "system")
         await page.context.close()

@@ -1,11 +1,13 @@
 """Which beds a screen shows; that they fit is in test_acceptance_layout.py."""
 
+import json
+
 import pytest
 
 from playwright.async_api import Browser
 
 from icu_stream.contracts.alerts import Priority
-from tests.browser.hospital import showing
+from tests.browser.hospital import Hospital, WardView, showing
 from tests.browser.screen import DIGITS, open_page, until
 from tests.kafka import Kafka
 
@@ -33,16 +35,20 @@ async def test_from_49_beds_a_screen_may_show_one_unit_and_keeps_it(
 
 
 async def test_while_it_loads_and_without_patients_a_ward_shows_no_digit(
-    kafka: Kafka, browser: Browser
+    browser: Browser, shared: tuple[Hospital, WardView]
 ):
-    async with showing(kafka.settings(), 0) as (_, view):
-        loading = await open_page(browser, view, frames=lambda _: None, there=".tile")
-        assert await loading.locator(".tile.skeleton").count() > 0
-        assert await loading.evaluate(DIGITS) == 0
-        await loading.context.close()
+    """The ward without patients is one whose frames lost theirs on the way."""
+    _, view = shared
+    loading = await open_page(browser, view, frames=lambda _: None, there=".tile")
+    assert await loading.locator(".tile.skeleton").count() > 0
+    assert await loading.evaluate(DIGITS) == 0
+    await loading.context.close()
 
-        page = await open_page(browser, view, there=".nobody")
+    def without_patients(frame: str) -> str:
+        return json.dumps(json.loads(frame) | {"b": []})
 
-        assert await page.inner_text(".nobody") == "No beds assigned."
-        assert await page.evaluate(DIGITS) == 0
-        await page.context.close()
+    page = await open_page(browser, view, frames=without_patients, there=".nobody")
+
+    assert await page.inner_text(".nobody") == "No beds assigned."
+    assert await page.evaluate(DIGITS) == 0
+    await page.context.close()

@@ -24,6 +24,8 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path):
         ("ICU_LOG_LEVEL", "loud"),
         ("ICU_TOPIC_PREFIX", "icu/"),
         ("ICU_SESSION_TIMEOUT_S", "5.9"),
+        ("ICU_WARD_TIME_ZONE", "Mars/Olympus"),
+        ("ICU_WARD_PRESSURE", "psi"),
     ],
 )
 def test_a_wrong_value_names_its_setting(monkeypatch, name, value):

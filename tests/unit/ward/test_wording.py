@@ -160,3 +160,14 @@ def test_a_german_ward_reads_german(
     shown = wording.Words("de").texts(alert(code, **fields))
 
     assert (shown.long, shown.short) == texts
+
+
+def test_times_are_those_of_the_ward_in_every_language():
+    noon = 1_764_072_000_000  # 2025-11-25 12:00 UTC
+
+    german = wording.Words("de", time_zone="Europe/Berlin")
+    english = wording.Words("en", time_zone="America/New_York")
+
+    assert german.moment(noon) == "25.11.2025 13:00"
+    assert english.moment(noon) == "25/11/2025 07:00"
+    assert german.hhmmss(noon) == "13:00:00"
