@@ -243,6 +243,9 @@ class Chronicle:
                 del self._told[entry.alert_id, entry.transition, entry.event]
             else:
                 del self._asked[entry.command_id]
+        self._of_alarm.clear()
+        for asked in self._asked.values():
+            self._join(asked)
         self.since_ms = max(self.since_ms or 0, oldest[0].time)
         self.version += 1
 
