@@ -279,6 +279,7 @@ class LimitsPage:
             "limits",
             say("nav.limits"),
             [
+                html.P(frame.as_of(now_ms), className="as-of"),
                 html.P(say("limiting.choose", profile=self._rules.label)),
                 html.Table(html.Tbody(rows), className="choice"),
             ],
