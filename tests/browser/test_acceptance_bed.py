@@ -221,10 +221,10 @@ async def test_limits_of_this_patient_are_shown_with_whose_and_until_when(
         change = "limits: [{code: 'spo2.low', limit: 88}], hours: 2, reason: 'x'"
         done = await nurse.evaluate(asked(bed, "set_limits", change))
         own = nurse.locator("#bed .limits .in > table .own")
-        await own.wait_for(timeout=5_000)
+        await own.wait_for(timeout=15_000)
         shown = await own.inner_text()
         back = await nurse.evaluate(asked(bed, "reset_limits", ""))
-        await own.wait_for(state="detached", timeout=5_000)
+        await own.wait_for(state="detached", timeout=15_000)
         link = await nurse.get_attribute("#bed .limits .change", "href")
         address = path(bed)
 

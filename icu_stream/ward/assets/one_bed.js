@@ -52,7 +52,8 @@ window.icuBed = (() => {
   let isFetching = false;
   let isWanted = false; // once more, when this fetch is done
   let isStale = false; // the last fetch failed
-  let charting = null; // the form
+  let charting = null; // the form to chart with
+  let pausing = null; // the form to pause with
   const blocks = new Map(); // alarm -> {box, key}
 
   // ---------------------------------------------------------------- frames
@@ -60,6 +61,7 @@ window.icuBed = (() => {
   function draw(newRow, now) {
     const box = document.getElementById("bed");
     if (!box || !newRow) return;
+    const isBack = lost && !now.lost;
     lost = now.lost;
     const isNew = newRow.i !== id || box !== place || "gone" in box.dataset;
     row = newRow;
@@ -77,7 +79,7 @@ window.icuBed = (() => {
     }
     const { change } = now;
     const isNews = change && ["al", "h", "n", "z"].some((field) => field in change);
-    if (!lost && (isNew || isNews || performance.now() - fetchedAt > FETCH_MS)) load();
+    if (!lost && (isNew || isBack || isNews || performance.now() - fetchedAt > FETCH_MS)) load();
   }
 
   /* A patient who is not on this ward, or not any more. */
@@ -100,7 +102,7 @@ window.icuBed = (() => {
   function begin(box) {
     id = row.i;
     place = box;
-    data = course = null;
+    data = course = pausing = null;
     fetchedAt = courseAt = 0;
     delete box.dataset.gone;
     blocks.clear();
@@ -171,10 +173,10 @@ window.icuBed = (() => {
     const text = JSON.stringify(key);
     if (box.dataset.key === text) return;
     box.dataset.key = text;
-    const hadFocus = box.contains(document.activeElement);
+    const held = box.contains(document.activeElement) ? document.activeElement : null;
     box.replaceChildren(...make());
-    if (hadFocus) {
-      const next = box.querySelector("button, select, input, summary");
+    if (held) {
+      const next = held.isConnected ? held : box.querySelector("button, select, input, summary");
       (next || parts.close).focus();
     }
   }
@@ -224,7 +226,7 @@ window.icuBed = (() => {
     const isPaused = Boolean(row.z) && !lost;
     const type = isPaused ? "resume" : "pause";
     const wish = ASKS.of(type, row.i);
-    const state = wish ? wish.state : "";
+    const state = wish && isPaused ? wish.state : ""; // the form says it itself
     const most = (data && data.pause) || PAUSE_S;
     const { left, control } = window.icuSound;
     const isQuiet = left(row.i) > 0;
@@ -244,8 +246,12 @@ window.icuBed = (() => {
         }
         return [...made, ...control(row)];
       }
-      return ASKS.may("pause") ? [...pauseForm(wish, most), ...control(row)] : [];
+      if (!ASKS.may("pause")) return [];
+      // What was chosen or written stays, whatever is drawn anew around it.
+      if (!pausing || pausing.most !== most) pausing = pauseForm(most);
+      return [...pausing.elements, ...control(row)];
     });
+    if (pausing && !isPaused) pausing.update(wish);
     const time = parts.pause.querySelector(".left-time");
     if (time) {
       const left = timeLeft(row.z);
@@ -256,7 +262,7 @@ window.icuBed = (() => {
 
   const minutes = (seconds) => number(seconds / 60, 1);
 
-  function pauseForm(wish, most) {
+  function pauseForm(most) {
     const select = options(say("pause.why"), [
       ["", say("pause.reason")],
       ...REASONS.map((reason) => [reason, say(`pause.${reason}`)]),
@@ -272,35 +278,51 @@ window.icuBed = (() => {
     const input = make("input");
     input.type = "text";
     input.maxLength = 100;
-    input.hidden = true;
     input.setAttribute("aria-label", say("pause.other_why"));
     const reason = () => {
       if (select.value === OTHER) return input.value.trim();
       return select.value && say(`pause.${select.value}`);
     };
-    const pause = act("", wish, () =>
-      ASKS.ask("pause", row.i, W().place(row), {
-        patient: row.i,
-        seconds: Number(length.value),
-        reason: reason(),
-      }),
-    );
-    const isPlain = !pause.textContent;
-    const check = () => {
+    let last = null; // the wish, as it was when this was drawn
+    const pause = button("", async () => {
+      if (last && ASKS.canRetry(last)) return ASKS.retry(last);
+      if (!reason() || (last && last.state === "sending")) return;
+      const fields = { patient: row.i, seconds: Number(length.value), reason: reason() };
+      const wish = await ASKS.ask("pause", row.i, W().place(row), fields);
+      if (!wish || wish.state !== "done") return;
+      select.value = input.value = "";
+      update(wish);
+    });
+    const said = make("span", "said");
+
+    /* The button says what it would do, or what became of the last wish. */
+    function update(wish) {
+      last = wish;
+      const state = wish ? wish.state : "";
+      const isLate = Boolean(wish && ASKS.canRetry(wish));
+      const what = say("pause.do", { minutes: minutes(Number(length.value)) });
+      const text = isLate
+        ? say("ask.not_confirmed")
+        : state === "sending"
+          ? say("ask.sending")
+          : what;
+      if (pause.textContent !== text) pause.textContent = text;
+      pause.className = isLate ? "bad" : "";
+      pause.disabled = !isLate && state !== "sending" && !reason();
+      if (state === "sending") pause.setAttribute("aria-disabled", "true");
+      else pause.removeAttribute("aria-disabled");
+      const words = state === "refused" ? ASKS.words(wish) : "";
+      if (said.textContent !== words) said.textContent = words;
       input.hidden = select.value !== OTHER;
-      if (!isPlain) return; // it says what became of the last wish
-      pause.disabled = !reason();
-      pause.textContent = say("pause.do", { minutes: minutes(Number(length.value)) });
-    };
+    }
+
     select.onchange = () => {
-      check();
+      update(last);
       if (!input.hidden) input.focus();
     };
-    input.oninput = length.onchange = check;
-    check();
-    const made = [select, input, length, pause];
-    if (wish && wish.state === "refused") made.push(make("span", "said", ASKS.words(wish)));
-    return made;
+    input.oninput = length.onchange = () => update(last);
+    update(null);
+    return { most, elements: [select, input, length, pause, said], update };
   }
 
   function options(label, list) {
@@ -318,7 +340,7 @@ window.icuBed = (() => {
   function act(text, wish, ask) {
     const state = wish ? wish.state : "";
     if (state === "sending") {
-      const made = button(text ? say("ask.is_sending", { what: text }) : say("ask.sending"), () => {});
+      const made = button(say("ask.is_sending", { what: text }), () => {});
       made.setAttribute("aria-disabled", "true");
       return made;
     }
