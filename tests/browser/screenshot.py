@@ -82,6 +82,8 @@ class Camera:
         """One picture, if it is wanted."""
         if not self.wants(name):
             return
+        if name != "lost":
+            await until(page, "document.body.className === ''", 20)
         path = self._directory / f"{name}.png"
         await page.screenshot(path=path)
         with Image.open(path) as image:
@@ -182,8 +184,8 @@ async def planted(kafka: Kafka, camera: Camera) -> None:
         before.is_silent = True
         await an_hour(before)
         await scored(before)
+        await a_night(before)
     async with showing(settings, 16, past_s=PAST_S) as (hospital, view):
-        await a_night(hospital)
         page = await camera.open(view)
         await every_kind_of_alarm(hospital)
         await hospital.news()
