@@ -37,3 +37,8 @@ def refused(job: Any, task: int, tell: Tell) -> int:
 def killed(job: Any, task: int, tell: Tell) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return task
+
+
+def standing(job: Any, task: int, tell: Tell) -> tuple[int, int]:
+    """Which process this is, and how far it stands back for others."""
+    return os.getpid(), os.nice(0)

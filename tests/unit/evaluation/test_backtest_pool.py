@@ -1,5 +1,6 @@
 """Processes of a backtest: results in order, and nobody stays."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -37,6 +38,21 @@ def is_running(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_work_that_stands_back_for_others_is_never_done_in_this_process():
+    ((pid, niceness),) = pool.work(
+        pooled.standing,
+        None,
+        [1],
+        processes=1,
+        tell=lambda *_: None,
+        cancel=threading.Event(),
+        nice=19,
+    )
+
+    assert pid != os.getpid()
+    assert niceness == 19
 
 
 @pytest.mark.parametrize("processes", [1, 2])
