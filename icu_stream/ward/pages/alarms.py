@@ -197,7 +197,8 @@ def page(bed: str) -> html.Div:
                 ],
                 rowData=[],
                 getRowId="params.data.id",
-                dashGridOptions=frame.GRID,
+                dashGridOptions=frame.GRID
+                | {"localeText": {"noRowsToShow": say("log.nothing")}},
                 className="grid",
                 style={"height": None, "width": "100%"},
             ),
