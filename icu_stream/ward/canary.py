@@ -48,7 +48,7 @@ _INTERVAL_S = 86_400
 _TAKE_S = 30.0
 _CONNECT_S = 5.0
 _RETRY_S = 1.0
-_STOP_S = 1.0
+_STOP_S = 0.5
 
 
 def names(port: int, partitions: int) -> dict[str, int]:
