@@ -54,7 +54,7 @@ _COLUMNS = (
     "station",
     "reason",
 )
-_WIDTHS = (190, 105, 105, 165, 215, 0, 130, 130, 170)
+_WIDTHS = (225, 105, 105, 165, 250, 0, 130, 130, 170)
 _MARKS = {"high": "!!!", "medium": "!!", "low": "!"}
 
 Row = dict[str, Any]
