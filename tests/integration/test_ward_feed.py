@@ -16,10 +16,6 @@ from icu_stream.ward.tiles import POINTS, Row, Ward
 from tests.browser.hospital import Hospital
 
 
-# Has a record of now before those of the past.
-PROBED = 0
-
-
 async def arrive_as_sent(settings: Settings) -> None:
     """Let the past be sent now: Kafka keeps the arrival that the producer gives."""
     admin = AIOKafkaAdminClient(**bus.connection(settings))
@@ -34,7 +30,7 @@ async def arrive_as_sent(settings: Settings) -> None:
     async with bus.producer(settings) as producer:
         while True:  # the broker heeds it some time after it has said that it will
             probe = await producer.send_and_wait(
-                name, b"", headers=headers, partition=PROBED
+                name, b"", headers=headers, partition=0
             )
             if probe.timestamp_type == 0:
                 break
