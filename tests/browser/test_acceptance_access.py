@@ -189,7 +189,7 @@ async def test_16_a_person_signs_in_over_the_screen_and_leaves_it_when_idle(
 
 
 async def audit(chain: Chain, by: str, count: int) -> list[AuditEntry]:
-    """What the topic says of somebody, once there is enough of it."""
+    """What the topic says that somebody did, once there is enough of it."""
     reader = bus.consumer(
         chain.settings, topics.AUDIT.name, auto_offset_reset="earliest"
     )
@@ -199,7 +199,8 @@ async def audit(chain: Chain, by: str, count: int) -> list[AuditEntry]:
         async with asyncio.timeout(10):
             async for record in reader:
                 entry = msgspec.json.decode(record.value, type=AuditEntry)
-                entries += [entry] if entry.by == by else []
+                mine = entry.by == by and entry.deed is not Deed.ACCOUNT
+                entries += [entry] if mine else []
                 if len(entries) == count:
                     return entries
     finally:
