@@ -284,8 +284,8 @@ def _settings(directory: Path, port: int) -> Settings:
         web_port=_free_port(),
         ward_port=port,
         ward_token=SecretStr(secrets.token_urlsafe(32)),
-        ward_user="demo nurse",
-        ward_role="nurse",
+        ward_user="demo charge nurse",
+        ward_role="charge",
         profile=profile,
         log_level=given.log_level,
     )
