@@ -21,7 +21,7 @@ LOCK_VENV := .venv-lock
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 # Widths on a page are tested: with the fonts that Debian's desktops have.
 CHROMIUM := chromium fonts-dejavu-core fonts-liberation
-PAGES := tests/browser
+LONG := tests/browser tests/integration/test_kill.py
 COMPUTED := tests/architecture tests/properties tests/unit
 # How a lock is made: for every Python and platform that we support, with hashes.
 COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
@@ -91,19 +91,19 @@ tools: $(VENV)/.dev
 demo: $(VENV)/.runtime
 	@$(BIN)/icu-stream demo $(ARGS)
 
-# Three at once: pages, what waits for Kafka, and, as far as a core is free, what computes.
+# Three at once: pages and kills, what else waits for Kafka, and, where a core is free, what computes.
 test: lint tools
 	@echo "pytest"
 ifdef ARGS
 	@$(BIN)/python -m pytest -q $(ARGS)
 else
 	@logs=$$(mktemp -d); status=0; \
-	$(BIN)/python -m pytest -q $(PAGES) >"$$logs/pages" 2>&1 & pages=$$!; \
+	$(BIN)/python -m pytest -q $(LONG) >"$$logs/long" 2>&1 & long=$$!; \
 	nice $(BIN)/python -m pytest -q $(COMPUTED) >"$$logs/computed" 2>&1 & computed=$$!; \
-	trap 'kill $$pages $$computed 2>/dev/null; rm -rf "$$logs"' EXIT; \
-	$(BIN)/python -m pytest -q tests $(patsubst %,--ignore=%,$(PAGES) $(COMPUTED)) || status=$$?; \
-	for other in $$pages $$computed; do wait $$other || status=$$?; done; \
-	cat "$$logs/pages" "$$logs/computed"; exit $$status
+	trap 'kill $$long $$computed 2>/dev/null; rm -rf "$$logs"' EXIT; \
+	$(BIN)/python -m pytest -q tests $(patsubst %,--ignore=%,$(LONG) $(COMPUTED)) || status=$$?; \
+	for other in $$long $$computed; do wait $$other || status=$$?; done; \
+	cat "$$logs/long" "$$logs/computed"; exit $$status
 endif
 
 conformance: tools
