@@ -100,7 +100,7 @@ else
 	@logs=$$(mktemp -d); status=0; \
 	$(BIN)/python -m pytest -q $(LONG) >"$$logs/long" 2>&1 & long=$$!; \
 	nice $(BIN)/python -m pytest -q $(COMPUTED) >"$$logs/computed" 2>&1 & computed=$$!; \
-	trap 'kill $$long $$computed 2>/dev/null; rm -rf "$$logs"' EXIT; \
+	trap 'kill $$long $$computed 2>/dev/null || true; rm -rf "$$logs"' EXIT; \
 	$(BIN)/python -m pytest -q tests $(patsubst %,--ignore=%,$(LONG) $(COMPUTED)) || status=$$?; \
 	for other in $$long $$computed; do wait $$other || status=$$?; done; \
 	cat "$$logs/long" "$$logs/computed"; exit $$status
