@@ -22,7 +22,6 @@ PIP_QUIET := --quiet --disable-pip-version-check --no-input
 # Widths on a page are tested: with the fonts that Debian's desktops have.
 CHROMIUM := chromium fonts-dejavu-core fonts-liberation
 LONG := tests/browser tests/integration/test_kill.py
-COMPUTED := tests/architecture tests/properties tests/unit
 # How a lock is made: for every Python and platform that we support, with hashes.
 COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -91,19 +90,17 @@ tools: $(VENV)/.dev
 demo: $(VENV)/.runtime
 	@$(BIN)/icu-stream demo $(ARGS)
 
-# Three at once: pages and kills, what else waits for Kafka, and, where a core is free, what computes.
+# Two at once: pages and kills wait for most of their time, beside all else.
 test: lint tools
 	@echo "pytest"
 ifdef ARGS
 	@$(BIN)/python -m pytest -q $(ARGS)
 else
-	@logs=$$(mktemp -d); status=0; \
-	$(BIN)/python -m pytest -q $(LONG) >"$$logs/long" 2>&1 & long=$$!; \
-	nice $(BIN)/python -m pytest -q $(COMPUTED) >"$$logs/computed" 2>&1 & computed=$$!; \
-	trap 'kill $$long $$computed 2>/dev/null || true; rm -rf "$$logs"' EXIT; \
-	$(BIN)/python -m pytest -q tests $(patsubst %,--ignore=%,$(LONG) $(COMPUTED)) || status=$$?; \
-	for other in $$long $$computed; do wait $$other || status=$$?; done; \
-	cat "$$logs/long" "$$logs/computed"; exit $$status
+	@log=$$(mktemp); status=0; \
+	$(BIN)/python -m pytest -q $(LONG) >"$$log" 2>&1 & long=$$!; \
+	trap 'kill $$long 2>/dev/null || true; rm -f "$$log"' EXIT; \
+	$(BIN)/python -m pytest -q tests $(LONG:%=--ignore=%) || status=$$?; \
+	wait $$long || status=$$?; cat "$$log"; exit $$status
 endif
 
 conformance: tools
