@@ -19,7 +19,7 @@ from icu_stream.contracts.alerts import Alert, Event, State
 from icu_stream.contracts.commands import CommandResult, CommandType
 from icu_stream.contracts.scores import News2, ScoreInput, Scores
 from icu_stream.domain import news2
-from icu_stream.domain.limits import Condition, Rules
+from icu_stream.domain.limits import Rules
 from icu_stream.ward import score_chart, wording
 from icu_stream.ward.history import SCORE_MS, Past
 
@@ -28,7 +28,6 @@ Row = dict[str, Any]
 
 # An alarm that is older than the last hundred of its bed is in the log, not here (ours).
 _EPISODES = 100
-_SIGNS = {Condition.LOW: "<", Condition.HIGH: ">", Condition.ZERO: "="}
 # How units are written on a page, where that is not UCUM's way.
 _UNITS = {"mm[Hg]": "mmHg", "[pH]": "", "{score}": "", "{INR}": "", "1": "", "a": "y"}
 _UNITS |= {"10*3/uL": "10³/µL"}
@@ -219,7 +218,7 @@ class Record:
                     "c": row.code,
                     "g": row.signal,
                     "name": wording.signal_name(row.signal),
-                    "sign": _SIGNS[row.condition],
+                    "sign": wording.SIGNS[row.condition],
                     "limit": limit,
                     "unit": wording.unit(row.signal),
                     "delay": delay_s,

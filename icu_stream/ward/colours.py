@@ -73,6 +73,11 @@ def ours() -> Mapping[str, Theme]:
     return themes(settings.load().ward_colours)
 
 
+def alarm(priority: str) -> str:
+    """The colour of an alarm, the same in every theme."""
+    return ours()["dark"][priority]
+
+
 def contrast(one: str, other: str) -> float:
     """The contrast of two colours, 1 to 21: WCAG 2.2, "contrast ratio".
 

@@ -52,7 +52,7 @@ ANSWER_S = 10.0
 SENT_S = 4.0
 # Ours: more wishes of one person that wait at once are no person's.
 WAITING_MOST = 32
-_LONGEST_REASON = 200
+LONGEST_REASON = 200
 # Ours: more than the tables have; what there is, the worker says.
 _MOST_LIMITS = 64
 _MOST_VALUES = 64
@@ -102,7 +102,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     patient: Identifier
     alert: Annotated[str, msgspec.Meta(min_length=1, max_length=320)] | None = None
     seconds: Annotated[float, msgspec.Meta(ge=1, le=600)] | None = None
-    reason: Annotated[str, msgspec.Meta(max_length=_LONGEST_REASON)] | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=LONGEST_REASON)] | None = None
     actionable: bool | None = None
     limits: Annotated[list[Change], msgspec.Meta(max_length=_MOST_LIMITS)] = []
     # 72 h: docs/alarms.md, rule 29.

@@ -5,7 +5,6 @@ Dash never touches what is inside `#bar-live`, `#theme`, `#units`, `#attn`, `#mi
 """
 
 from html import escape
-from typing import Any
 
 from dash import dcc, html
 from dash.development.base_component import Component
@@ -13,6 +12,7 @@ from dash.development.base_component import Component
 from icu_stream.access.roles import Person
 from icu_stream.ward import pages
 from icu_stream.ward.pages import Place
+from icu_stream.ward.pages.frame import aria
 from icu_stream.ward.wording import ours, say
 
 
@@ -61,7 +61,7 @@ def page() -> html.Div:
                         [html.Div(id="theme"), html.Div(id="session")],
                         id="own",
                         role="group",
-                        **_aria(label=say("nav.me")),
+                        **aria(label=say("nav.me")),
                     ),
                 ],
                 id="bar",
@@ -71,7 +71,7 @@ def page() -> html.Div:
                 role="alert",
                 className="unseen",
                 # What is added is read, and nothing twice.
-                **_aria(live="assertive", atomic="false", relevant="additions"),
+                **aria(live="assertive", atomic="false", relevant="additions"),
             ),
             html.Main(id="page"),
             html.Div(
@@ -86,8 +86,8 @@ def page() -> html.Div:
             html.Div(id="said", role="status", hidden=True),
             html.Div(
                 [
-                    html.Nav(id="nav", **_aria(label=say("nav.pages"))),
-                    html.Button(say("nav.me"), id="own-tab", **_aria(expanded="false")),
+                    html.Nav(id="nav", **aria(label=say("nav.pages"))),
+                    html.Button(say("nav.me"), id="own-tab", **aria(expanded="false")),
                 ],
                 id="tabs",
             ),
@@ -101,19 +101,17 @@ def ward() -> html.Div:
     return html.Div(
         [
             html.H1(say("ward.title"), className="unseen"),
-            html.Section(id="mine", hidden=True, **_aria(label=say("ward.mine"))),
+            html.Section(id="mine", hidden=True, **aria(label=say("ward.mine"))),
             html.Aside(
                 [
-                    html.Div(
-                        id="units", role="group", **_aria(label=say("ward.units"))
-                    ),
+                    html.Div(id="units", role="group", **aria(label=say("ward.units"))),
                     html.Div(id="attn"),
                 ],
                 id="side",
             ),
-            html.Div(id="ward", role="group", **_aria(label=say("ward.beds"))),
+            html.Div(id="ward", role="group", **aria(label=say("ward.beds"))),
             html.Div(
-                id="bed", role="dialog", hidden=True, **_aria(label=say("ward.bed"))
+                id="bed", role="dialog", hidden=True, **aria(label=say("ward.bed"))
             ),
         ],
         id="wardpage",
@@ -123,7 +121,7 @@ def ward() -> html.Div:
 def links(who: Person, here: Place | None) -> list[Component]:
     """The way to every page that a person may see; the current one is marked."""
     return [
-        html.A(place.title, href=place.path, **_aria(current="page"))
+        html.A(place.title, href=place.path, **aria(current="page"))
         if place is here
         else dcc.Link(place.title, href=place.path)
         for place in pages.PLACES
@@ -159,7 +157,3 @@ def missing(path: str) -> html.Div:
         ],
         id="missing",
     )
-
-
-def _aria(**attributes: str) -> dict[str, Any]:
-    return {f"aria-{name}": value for name, value in attributes.items()}

@@ -26,6 +26,7 @@ import msgspec
 from icu_stream import settings
 from icu_stream.contracts.alerts import Alert, Kind, Priority
 from icu_stream.contracts.signals import BY_CODE, SIGNALS
+from icu_stream.domain.limits import Condition
 from icu_stream.ward import catalogue
 
 
@@ -47,6 +48,9 @@ class Scale(NamedTuple):
 
 
 RANK = {Priority.LOW: 1, Priority.MEDIUM: 2, Priority.HIGH: 3}
+# UI, alarms.
+MARKS: Mapping[str, str] = {"high": "!!!", "medium": "!!", "low": "!"}
+SIGNS = {Condition.LOW: "<", Condition.HIGH: ">", Condition.ZERO: "="}
 _UNITS = {"mm[Hg]": "mmHg", "Cel": "°C"}
 # 1 mmHg = 133.322 Pa: BIPM, The International System of Units, 9th edition, table 8.
 # One decimal, as monitors show kPa: CLINICAL.md, "Signals".
@@ -121,6 +125,15 @@ class Words:
         """A value of a signal in the unit of display."""
         scale = self.scale(code)
         return value * scale.factor + scale.offset
+
+    def measured(self, code: str, shown: float) -> float:
+        """The way back from `shown`, to the thousandth.
+
+        >>> Words(temperature="F").measured("temp", 102.2)
+        39.0
+        """
+        scale = self.scale(code)
+        return round((shown - scale.offset) / scale.factor, 3)
 
     def unit(self, code: str) -> str:
         """The unit of a signal as it is written; none for a code that is no signal's.
@@ -359,6 +372,11 @@ def word(kind: Kind) -> str:
 def number(value: float, digits: int) -> str:
     """`Words.number` of this ward."""
     return ours().number(value, digits)
+
+
+def ranked(priority: str) -> str:
+    """Mark and word of a priority, as in `!! medium`: known without its colour."""
+    return f"{MARKS[priority]} {say(f'priority.{priority}')}"
 
 
 def initials(who: str) -> str:

@@ -20,6 +20,7 @@ from fastapi import Request, Response
 from icu_stream import clock
 from icu_stream.access.roles import Page
 from icu_stream.contracts.commands import CommandType
+from icu_stream.contracts.topics import HOUR_MS
 from icu_stream.ward import wording
 from icu_stream.ward.pages import frame, guard
 from icu_stream.ward.pages.chronicle import (
@@ -42,7 +43,6 @@ SHOWN = 300
 PRINTED = 2_000
 REFRESH_MS = 5_000
 _HOURS = (1, 4, 12, 24, 168)
-HOUR_MS = 3_600_000
 _COLUMNS = (
     "time",
     "bed",
@@ -55,7 +55,6 @@ _COLUMNS = (
     "reason",
 )
 _WIDTHS = (225, 105, 105, 165, 250, 0, 130, 130, 170)
-_MARKS = {"high": "!!!", "medium": "!!", "low": "!"}
 
 Row = dict[str, Any]
 
@@ -149,10 +148,7 @@ def page(bed: str) -> html.Div:
                     frame.choice(
                         "log-priority",
                         say("log.priority"),
-                        [
-                            (p, f"{_MARKS[p]} {say(f'priority.{p}')}")
-                            for p in PRIORITIES
-                        ],
+                        [(p, wording.ranked(p)) for p in PRIORITIES],
                     ),
                     frame.choice(
                         "log-kind",
@@ -212,7 +208,7 @@ def page(bed: str) -> html.Div:
 # Never by colour alone: the mark and the word are the text.
 _MARKED = {
     "cellClassRules": {
-        f"mark-{p}": f"params.value && params.value.startsWith('{_MARKS[p]} ')"
+        f"mark-{p}": f"params.value && params.value.startsWith('{wording.MARKS[p]} ')"
         for p in PRIORITIES
     }
 }
@@ -266,8 +262,7 @@ def _row(log: Chronicle, entry: Entry, bed: str) -> Row:
             "time": frame.moment(entry.time),
             "bed": bed,
             "patient": entry.patient_id,
-            "mark": f"{_MARKS[entry.priority]} {say(f'priority.{entry.priority}')}"
-            + (f" {word}" if word else ""),
+            "mark": f"{wording.ranked(entry.priority)} {word}".strip(),
             "event": say(f"log.events.{entry.event}"),
             "what": entry.text,
             "by": entry.by or "",

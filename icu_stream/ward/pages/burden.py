@@ -19,7 +19,7 @@ from icu_stream import clock
 from icu_stream.access.roles import Page
 from icu_stream.domain import burden
 from icu_stream.domain.burden import Burden, Hourly, Question, Report, Summary
-from icu_stream.ward import wording
+from icu_stream.ward import colours, wording
 from icu_stream.ward.pages import frame, guard
 from icu_stream.ward.pages.chronicle import PRIORITIES, Chronicle
 from icu_stream.ward.pages.watched import Watched
@@ -29,9 +29,6 @@ from icu_stream.ward.wording import say
 REFRESH_MS = 30_000
 _HOURS = (8, 24, 72, 168)
 _USUAL_HOURS = 24
-_MARKS = {"high": "!!!", "medium": "!!", "low": "!"}
-# The alarms' own colours, the same in every theme: UI, colours.
-_COLOURS = {"high": "#D0021B", "medium": "#FFD600", "low": "#35D6EE"}
 # Legible on dark and on light; texts and lines follow the theme by pages.css.
 _ALARMS, _SOUNDS = "#8A949E", "#5B8DEF"
 _NOTHING = "---"
@@ -188,7 +185,7 @@ def body(answer: Mapping[str, Any], log: Chronicle, now_ms: int) -> list[Compone
                         ),
                         [
                             (
-                                f"{_MARKS[p]} {say(f'priority.{p}')}",
+                                wording.ranked(p),
                                 summary.alarms[p],
                                 summary.annunciations[p],
                                 _percent(summary.mix[p]),
@@ -272,7 +269,7 @@ def body(answer: Mapping[str, Any], log: Chronicle, now_ms: int) -> list[Compone
             ],
             className="note",
         ),
-        html.P(_printed(), className="printed"),
+        html.P(frame.printed(), className="printed"),
     ]
 
 
@@ -431,14 +428,14 @@ def _hours_said(hourly: Sequence[Hourly]) -> str:
 
 
 def _by_priority(summary: Summary) -> go.Figure:
-    names = [f"{_MARKS[p]} {say(f'priority.{p}')}" for p in PRIORITIES]
+    names = [wording.ranked(p) for p in PRIORITIES]
     return go.Figure(
         [
             go.Bar(
                 x=[summary.alarms[p] for p in PRIORITIES],
                 y=names,
                 orientation="h",
-                marker_color=[_COLOURS[p] for p in PRIORITIES],
+                marker_color=[colours.alarm(p) for p in PRIORITIES],
                 text=[_percent(summary.mix[p]) for p in PRIORITIES],
                 textposition="outside",
                 cliponaxis=False,
@@ -467,8 +464,3 @@ def _seconds(value: float | None) -> str:
     if value is None:
         return _NOTHING
     return f"{wording.number(value, 0)} s" if value < 120 else f"{value / 60:.0f} min"
-
-
-def _printed() -> str:
-    by = guard.person().by or say("page.printed_by_nobody")
-    return say("page.printed", at=wording.ours().moment(clock.now_ms()), by=by)

@@ -128,15 +128,19 @@ def sheet(title: str, inside: str) -> str:
         title: Its heading.
         inside: HTML.
     """
-    words = wording.ours()
-    by = guard.person().by or say("page.printed_by_nobody")
     return _SHEET.format(
-        language=words.language,
+        language=wording.ours().language,
         title=escape(title),
         inside=inside,
-        printed=escape(say("page.printed", at=words.moment(clock.now_ms()), by=by)),
+        printed=escape(printed()),
         note=escape(say("page.note")),
     )
+
+
+def printed() -> str:
+    """When, and by whom."""
+    by = guard.person().by or say("page.printed_by_nobody")
+    return say("page.printed", at=wording.ours().moment(clock.now_ms()), by=by)
 
 
 def aria(**attributes: str) -> dict[str, Any]:

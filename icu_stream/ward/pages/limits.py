@@ -20,9 +20,9 @@ from dash.development.base_component import Component
 from icu_stream import clock
 from icu_stream.access.roles import Page
 from icu_stream.contracts.commands import CommandType, LimitChange
-from icu_stream.domain.limits import Condition, Row, Rules
+from icu_stream.domain.limits import Row, Rules
 from icu_stream.ward import wording
-from icu_stream.ward.desk import Change, Desk, Fate, Outcome, Wish
+from icu_stream.ward.desk import LONGEST_REASON, Change, Desk, Fate, Outcome, Wish
 from icu_stream.ward.pages import frame, guard
 from icu_stream.ward.pages.chronicle import Asked, Chronicle
 from icu_stream.ward.tiles import Patient, Ward
@@ -33,9 +33,6 @@ REFRESH_MS = 5_000
 # At most 72 h, 12 when nothing is said: docs/alarms.md, rule 29.
 _HOURS = (1, 2, 4, 8, 12, 24, 48, 72)
 _USUAL_HOURS = 12
-_SIGNS = {Condition.LOW: "<", Condition.HIGH: ">", Condition.ZERO: "="}
-_MARKS = {"high": "!!!", "medium": "!!", "low": "!"}
-_LONGEST_REASON = 200
 
 
 class Limit(NamedTuple):
@@ -342,7 +339,7 @@ class LimitsPage:
                             dcc.Input(
                                 id="limits-reason",
                                 type="text",
-                                maxLength=_LONGEST_REASON,
+                                maxLength=LONGEST_REASON,
                             ),
                         ),
                         frame.choice(
@@ -429,7 +426,9 @@ class LimitsPage:
             changes.append(
                 Change(
                     code=row.code,
-                    limit=None if limit is None else _in_message(row, limit),
+                    limit=None
+                    if limit is None
+                    else wording.ours().measured(row.signal or "", limit),
                     delay_s=delay,
                 )
             )
@@ -514,7 +513,7 @@ def _line(limit: Held, offered: LimitChange | None, *, may: bool) -> Component:
             ),
         ]
     head = html.Th(
-        f"{_MARKS[row.priority]} {wording.signal_name(row.signal or '')}",
+        f"{wording.MARKS[row.priority]} {wording.signal_name(row.signal or '')}",
         scope="row",
         title=row.code,
     )
@@ -571,12 +570,12 @@ def _fields(row: Row) -> Component:
         )
     else:
         inputs.append(dcc.Input(id={"delay": code}, type="hidden"))
-    name = f"{_MARKS[row.priority]} {wording.signal_name(signal)} {_sign(row)}"
+    name = f"{wording.MARKS[row.priority]} {wording.signal_name(signal)} {_sign(row)}"
     return html.Fieldset([html.Legend(name, title=row.code), *inputs])
 
 
 def _sign(row: Row) -> str:
-    return "" if row.condition is None else _SIGNS[row.condition]
+    return "" if row.condition is None else wording.SIGNS[row.condition]
 
 
 def _in_words(row: Row, limit: Limit) -> str:
@@ -590,12 +589,6 @@ def _in_words(row: Row, limit: Limit) -> str:
         else say("age.seconds", n=words.number(limit.delay_s, 1))
     )
     return f"{_sign(row)} {value} {words.unit(signal)}, {delay}"
-
-
-def _in_message(row: Row, shown: float) -> float:
-    """A number of the page in the signal's own unit."""
-    scale = wording.ours().scale(row.signal or "")
-    return round((shown - scale.offset) / scale.factor, 3)
 
 
 # Dash allows no dot in an id.

@@ -17,9 +17,9 @@ from icu_stream import clock
 from icu_stream.access.roles import Page
 from icu_stream.contracts.commands import CommandType, LimitChange
 from icu_stream.domain.burden import unit_of
-from icu_stream.domain.limits import Condition, Rules
-from icu_stream.ward import wording
-from icu_stream.ward.desk import Change, Desk, Fate, Wish
+from icu_stream.domain.limits import Rules
+from icu_stream.ward import colours, wording
+from icu_stream.ward.desk import LONGEST_REASON, Change, Desk, Fate, Wish
 from icu_stream.ward.pages import frame, guard
 from icu_stream.ward.pages.chronicle import Chronicle
 from icu_stream.ward.pages.whatif import (
@@ -40,11 +40,7 @@ from icu_stream.ward.wording import say
 POLL_MS = 1_000
 _HOURS = (1, 4, 12, 24, 72)
 _USUAL_HOURS = 4
-_SIGNS = {Condition.LOW: "<", Condition.HIGH: ">", Condition.ZERO: "="}
-_MARKS = {"high": "!!!", "medium": "!!", "low": "!"}
-_COLOURS = {"high": "#D0021B", "medium": "#FFD600", "low": "#35D6EE"}
 _UNIT = "unit:"
-_LONGEST_REASON = 200
 
 
 def register(
@@ -185,9 +181,9 @@ class WhatifPage:
         row = self._rules.rows[code]
         words, signal = wording.ours(), row.signal or ""
         limit = words.number(words.shown(signal, row.limit or 0.0), 1)
-        sign = "" if row.condition is None else _SIGNS[row.condition]
+        sign = "" if row.condition is None else wording.SIGNS[row.condition]
         return (
-            f"{_MARKS[row.priority]} {words.signal_name(signal)} {sign} {limit} "
+            f"{wording.MARKS[row.priority]} {words.signal_name(signal)} {sign} {limit} "
             f"{words.unit(signal)}, {row.delay_ms / 1000:g} s"
         )
 
@@ -241,15 +237,14 @@ class WhatifPage:
         chosen = self._patients(whom or "")
         if source == Source.TOPIC and not chosen:
             return say("whatif.nobody")
-        row = self._rules.rows[code]
-        scale = wording.ours().scale(row.signal or "")
-        moved = None if limit is None else (limit - scale.offset) / scale.factor
+        signal = self._rules.rows[code].signal or ""
+        moved = None if limit is None else wording.ours().measured(signal, limit)
         question = Question(
             source=Source(source),
             patients=chosen,
             title=self._title(source, whom or ""),
             hours=hours or _USUAL_HOURS,
-            change=LimitChange(code, None if moved is None else round(moved, 3), delay),
+            change=LimitChange(code, moved, delay),
             worth=self._worth(set(chosen)),
         )
         return "" if self._runs.begin(by, question) else say("whatif.busy")
@@ -343,7 +338,7 @@ class WhatifPage:
                     frame.labelled(
                         say("limiting.reason"),
                         dcc.Input(
-                            id="whatif-reason", type="text", maxLength=_LONGEST_REASON
+                            id="whatif-reason", type="text", maxLength=LONGEST_REASON
                         ),
                     ),
                     html.Button(say("whatif.propose"), id="whatif-propose"),
@@ -418,7 +413,7 @@ def _figure(figure: Figure) -> Component:
     worse = figure.is_harm and figure.after > figure.before
     step = figure.after - figure.before
     told = "=" if not step else f"{'+' if step > 0 else '-'}{abs(step):.{digits}f}"
-    mark = _MARKS.get(figure.name, "")
+    mark = wording.MARKS.get(figure.name, "")
     return html.Tr(
         [
             html.Th(
@@ -562,8 +557,8 @@ def _bar(span: Span, place: int, start: int) -> go.Scatter:
         y=[place, place],
         yaxis="y2",
         mode="lines+text",
-        line={"color": _COLOURS[span.priority], "width": 14},
-        text=[_MARKS[span.priority], ""],
+        line={"color": colours.alarm(span.priority), "width": 14},
+        text=[wording.MARKS[span.priority], ""],
         textposition="middle left",
         hoverinfo="skip",
     )
