@@ -1,6 +1,7 @@
 """The message that is published whenever an alarm changes."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -120,3 +121,24 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     delay_s: float | None = None
     by: str | None = None
     explanation: Explanation = Explanation()
+
+
+class Named(NamedTuple):
+    """What an `alert_id` says; each is empty where it cannot be one."""
+
+    patient_id: str
+    code: str
+    onset: str
+
+
+def named(alert_id: str) -> Named:
+    """Take an `alert_id` apart; a patient's id may hold colons, too.
+
+    >>> named("ward:7:spo2.desat:1764000000000")
+    Named(patient_id='ward:7', code='spo2.desat', onset='1764000000000')
+    >>> named("7").patient_id
+    ''
+    """
+    rest, _, onset = alert_id.rpartition(":")
+    patient_id, _, code = rest.rpartition(":")
+    return Named(patient_id, code, onset)

@@ -37,7 +37,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from icu_stream.contracts.alerts import Event, Priority, State
+from icu_stream.contracts.alerts import Event, Priority, State, named
 from icu_stream.contracts.commands import CommandResult, CommandType
 from icu_stream.errors import StateError
 
@@ -352,8 +352,7 @@ def mark(burden: Burden, result: CommandResult) -> bool:
         return False
     if result.actionable is None or result.alert_id is None:
         return False
-    rest, _, onset = result.alert_id.rpartition(":")
-    owner, _, code = rest.rpartition(":")
+    owner, code, onset = named(result.alert_id)
     if owner != burden.patient_id or not (onset.isascii() and onset.isdecimal()):
         return False
     burden.marks[f"{code}:{onset}"] = result.actionable

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from icu_stream.contracts.alerts import Event
+from icu_stream.contracts.alerts import Event, named
 from icu_stream.contracts.commands import (
     Command,
     CommandResult,
@@ -365,8 +365,7 @@ def _alarm_of(patient: Patient, alert_id: str) -> Alarm | None:
 
 def _parts(patient: Patient, alert_id: str) -> tuple[str, int]:
     """Code and onset of an alarm's id; no code where it cannot be this patient's."""
-    rest, _, onset = alert_id.rpartition(":")
-    owner, _, code = rest.rpartition(":")
+    owner, code, onset = named(alert_id)
     is_ours = owner == patient.patient_id and len(onset) <= _LONGEST_ONSET
     return (code, int(onset)) if is_ours and onset.isdecimal() else ("", 0)
 

@@ -19,6 +19,7 @@ from fastapi import Request, Response
 
 from icu_stream import clock
 from icu_stream.access.roles import Page
+from icu_stream.contracts.alerts import named
 from icu_stream.contracts.commands import CommandType
 from icu_stream.contracts.topics import HOUR_MS
 from icu_stream.ward import wording
@@ -285,7 +286,7 @@ def _row(log: Chronicle, entry: Entry, bed: str) -> Row:
 
 def _deed(asked: Asked) -> str:
     """What was asked, and what became of it, in one line."""
-    parts = [text for text in (_details(asked), _alarm_of(asked)) if text]
+    parts = [text for text in (_details(asked), named(asked.alert_id).code) if text]
     result = asked.result
     if result is None:
         parts.append(say("log.unanswered"))
@@ -294,11 +295,6 @@ def _deed(asked: Asked) -> str:
     elif result.expires:
         parts.append(say("log.until", at=frame.moment(result.expires)))
     return "; ".join(parts)
-
-
-def _alarm_of(asked: Asked) -> str:
-    """The code of the alarm that it is about."""
-    return asked.alert_id.rpartition(":")[0].rpartition(":")[2]
 
 
 def _details(asked: Asked) -> str:

@@ -15,6 +15,7 @@ from dash.development.base_component import Component
 
 from icu_stream import clock
 from icu_stream.access.roles import Page
+from icu_stream.contracts.alerts import named
 from icu_stream.contracts.commands import CommandType, LimitChange
 from icu_stream.domain.burden import unit_of
 from icu_stream.domain.limits import Rules
@@ -274,8 +275,7 @@ class WhatifPage:
                     last[result.alert_id] = (at, bool(result.actionable))
         marks = []
         for alert_id, (_, is_worth) in last.items():
-            rest, _, onset = alert_id.rpartition(":")
-            patient_id, _, code = rest.rpartition(":")
+            patient_id, code, onset = named(alert_id)
             if is_worth and onset.isdecimal():
                 marks.append(Mark(patient_id, code, int(onset)))
         return marks
