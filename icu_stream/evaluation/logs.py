@@ -310,12 +310,14 @@ class Topic:
         settings: Where Kafka is.
         from_ms: First arrival, epoch ms; None for all that Kafka still keeps.
         to_ms: Arrivals from then on are not read; None for all that are there now.
+        patients: Whose records; None for everybody's, and what cannot be read, too.
     """
 
     settings: Settings
     from_ms: int | None = None
     to_ms: int | None = None
     is_live: bool = True
+    patients: frozenset[str] | None = None
 
     @property
     def name(self) -> str:
@@ -327,7 +329,8 @@ class Topic:
         """Which topic, and from when to when."""
         first = "its beginning" if self.from_ms is None else utc(self.from_ms)
         last = "now" if self.to_ms is None else utc(self.to_ms)
-        return f"topic {self.name}, arrivals from {first} to {last}"
+        whose = "" if self.patients is None else f", {len(self.patients)} patients"
+        return f"topic {self.name}, arrivals from {first} to {last}{whose}"
 
     def parts(self, processes: int) -> list[Part]:  # noqa: ARG002 - Kafka's own parts
         """One a partition."""
@@ -342,9 +345,7 @@ class Topic:
         consumer = bus.consumer(self.settings)
         await consumer.start()
         try:
-            tps = [
-                TopicPartition(self.name, n) for n in range(self.settings.partitions)
-            ]
+            tps = [TopicPartition(self.name, n) for n in self._homes()]
             firsts = await self._offsets(consumer, tps, self.from_ms, first=True)
             ends = await self._offsets(consumer, tps, self.to_ms, first=False)
         finally:
@@ -354,6 +355,13 @@ class Topic:
             for tp in tps
             if ends[tp] > firsts[tp]
         ]
+
+    def _homes(self) -> list[int]:
+        """The partitions of the patients."""
+        count = self.settings.partitions
+        if self.patients is None:
+            return list(range(count))
+        return sorted({bus.partition_of(patient, count) for patient in self.patients})
 
     @staticmethod
     async def _offsets(
@@ -391,7 +399,9 @@ class _Partition:
         self, spans: Sequence[Span] | None = None
     ) -> Iterator[Record | Unreadable | End]:
         """What devices and people sent; ticks and other partitions' patients are left out."""
-        wanted = None if spans is None else {span.patient_id for span in spans}
+        wanted = self.topic.patients
+        if spans is not None:
+            wanted = frozenset(span.patient_id for span in spans)
         arrived_ms = self.topic.from_ms or 0
         partitions = self.topic.settings.partitions
         homes: dict[str, int] = {}
@@ -401,7 +411,11 @@ class _Partition:
                 read = _understood(record)
                 if read is None:
                     continue
-                if isinstance(read, Record):
+                if isinstance(read, Unreadable):
+                    # It belongs to nobody: it is told where everybody's are read.
+                    if self.topic.patients is not None:
+                        continue
+                else:
                     patient_id = read.patient_id
                     home = homes.get(patient_id)
                     if home is None:

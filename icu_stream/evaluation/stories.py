@@ -148,16 +148,17 @@ class _Restless:
         shifts: dict[tuple[str, int], float] = {}
         for read in self.part.read(spans):
             if isinstance(read, Record) and isinstance(read.message, Vitals):
-                yield read._replace(message=self._moved(read, read.message, shifts))
+                # By our clock: a device's may jump into such an hour.
+                moved = self._moved(read.message, read.arrived_ms, shifts)
+                yield read._replace(message=moved)
             else:
                 yield read
 
     def _moved(
-        self, record: Record, vitals: Vitals, shifts: dict[tuple[str, int], float]
+        self, vitals: Vitals, at_ms: int, shifts: dict[tuple[str, int], float]
     ) -> Vitals:
         for near in self.hours[vitals.patient_id]:
-            # By our clock: a device's may jump into such an hour.
-            if not 0 <= record.arrived_ms - near.first_ms < 1000 * _HOUR_S:
+            if not 0 <= at_ms - near.first_ms < 1000 * _HOUR_S:
                 continue
             key = vitals.patient_id, near.first_ms
             if key not in shifts and near.signal in vitals.values:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from icu_stream import bus, clock
+from icu_stream import clock
 from icu_stream.contracts.alerts import Priority
 from icu_stream.contracts.topics import HOUR_MS
 from icu_stream.domain import personal
@@ -21,7 +21,6 @@ from icu_stream.domain.patient import Own
 from icu_stream.errors import ConfigurationError
 from icu_stream.evaluation import backtest, findings, logs, outcomes
 from icu_stream.evaluation.backtest import Progress, Result
-from icu_stream.evaluation.logs import End, Part, Record, Topic, Unreadable
 from icu_stream.evaluation.outcomes import Knowledge, Outcomes
 from icu_stream.evaluation.strips import Strip
 from icu_stream.evaluation.tally import Judged, ProfileTally
@@ -111,8 +110,12 @@ class Whatif:
         from_ms = clock.now_ms() - question.hours * HOUR_MS
         # The demo's broker does not know offsets by time; it keeps little.
         is_embedded = self._settings.broker_kind == "embedded"
-        topic = Topic(self._settings, None if is_embedded else from_ms)
-        return Chosen(topic, question.patients), _worth(question.worth)
+        topic = logs.Topic(
+            self._settings,
+            None if is_embedded else from_ms,
+            patients=frozenset(question.patients),
+        )
+        return topic, _worth(question.worth)
 
 
 def changed(rules: Rules, question: Question) -> Rules:
@@ -130,58 +133,7 @@ def changed(rules: Rules, question: Question) -> Rules:
     return dataclasses.replace(personal.moved(rules, own), base=None)
 
 
-# --- what is read
-
-
-@dataclasses.dataclass
-class Chosen:
-    """Some patients of the vitals topic.
-
-    Attributes:
-        topic: The topic.
-        patients: Whose records are wanted.
-    """
-
-    topic: Topic
-    patients: list[str]
-    is_live: bool = True
-
-    @property
-    def title(self) -> str:
-        """Which patients of what."""
-        return f"{self.topic.title}, {len(self.patients)} patients"
-
-    def parts(self, processes: int) -> list[Part]:
-        """The partitions in which these patients are."""
-        partitions = self.topic.settings.partitions
-        wanted: dict[int, list[str]] = {}
-        for patient_id in self.patients:
-            home = bus.partition_of(patient_id, partitions)
-            wanted.setdefault(home, []).append(patient_id)
-        return [
-            _Chosen(part, wanted[number])
-            for part in self.topic.parts(processes)
-            if (number := getattr(part, "number", -1)) in wanted
-        ]
-
-
-@dataclasses.dataclass
-class _Chosen:
-    part: Part
-    patients: list[str]
-
-    @property
-    def records_total(self) -> int:
-        return self.part.records_total
-
-    def read(
-        self, spans: Sequence[logs.Span] | None = None
-    ) -> Iterator[Record | Unreadable | End]:
-        always = [logs.Span(p, 0, clock.now_ms()) for p in self.patients]
-        for read in self.part.read(always if spans is None else spans):
-            # What cannot be read belongs to nobody: it is told where all is read.
-            if not isinstance(read, Unreadable):
-                yield read
+# --- what must not be missed
 
 
 class Worth(msgspec.Struct, frozen=True, kw_only=True):
