@@ -49,7 +49,6 @@ class Size(NamedTuple):
         peer: Latency of each of its peers, and of each experiment on the tail.
         patients: Simulated ones, whose courses and days all beds share.
         memory: Beds of the small and of the large worker.
-        memory_s: Seconds that they get after their day.
         recovery: Beds.
         session_s: After which a killed worker has left the group.
         silence_s: Of the run with a kill in its middle.
@@ -63,7 +62,6 @@ class Size(NamedTuple):
     peer: latency.Span
     patients: int
     memory: tuple[int, int]
-    memory_s: int
     recovery: int
     session_s: float
     silence_s: float
@@ -78,7 +76,6 @@ FULL = Size(
     peer=latency.Span(5, 30),
     patients=32,
     memory=(200, 2_000),
-    memory_s=120,
     recovery=10_000,
     session_s=10,
     silence_s=40,
@@ -92,7 +89,6 @@ QUICK = Size(
     peer=latency.Span(2, 6),
     patients=6,
     memory=(5, 20),
-    memory_s=120,
     recovery=500,
     session_s=6,
     silence_s=28,
@@ -275,7 +271,7 @@ class Bench:
         _say(f"memory: 0, {few} and {many} beds after a day")
         empty = memory.empty(self.kafka)
         small, large = (
-            memory.after_a_day(self.hospital(beds, self.size.memory_s))
+            memory.after_a_day(self.hospital(beds, memory.SECONDS))
             for beds in (few, many)
         )
         slope_kb = (large.mb - small.mb) / (many - few) * 1_000

@@ -10,6 +10,8 @@ from tests.benchmarks.trace import TracedWorker
 from tests.kafka import Kafka
 
 
+# What the beds get after their day: buckets end, and scores are stated.
+SECONDS = 120
 # After the last record: the checkpoint is over and its buffers are given back.
 _SETTLE_S = 2.0
 
