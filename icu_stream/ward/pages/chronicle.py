@@ -2,8 +2,7 @@
 
 It is read back from Kafka, newest first, and goes on with what comes (`reading.py`). What is
 told twice is kept once: a transition of an alarm by its number, a command by its id, whose
-record and whose answer come in either order. Restatements say nothing new and are left out,
-and so are the test alarms of a canary.
+record and whose answer come in either order. Restatements say nothing new and are left out.
 
 It grows where the frames are made, and is searched in other threads: whoever reads takes a
 copy first, which is one step of the interpreter.
@@ -19,7 +18,6 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from icu_stream.contracts.alerts import Event, Kind, Priority
-from icu_stream.contracts.canary import is_canary
 from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.domain.burden import Heard
 
@@ -191,7 +189,7 @@ class Chronicle:
 
     def tell(self, told: Told) -> None:
         """Take a change of an alarm."""
-        if told.event == Event.STANDING or is_canary(told.patient_id):
+        if told.event == Event.STANDING:
             return
         key = (told.alert_id, told.transition, told.event)
         if key not in self._told:

@@ -298,8 +298,9 @@ class Reader:
                     if until_ms is not None and record.timestamp >= until_ms:
                         open_.pop(tp, None)
                         break
-                    with contextlib.suppress(msgspec.MsgspecError):
-                        self._read_score(record.value or b"", steps)
+                    if not is_canary(record.key):
+                        with contextlib.suppress(msgspec.MsgspecError):
+                            self._read_score(record.value or b"", steps)
             await asyncio.sleep(_REST_S)
 
     async def _read_chunk(
@@ -347,8 +348,6 @@ class Reader:
 
     def _read_score(self, value: bytes, steps: int = 1) -> None:
         scored = _SCORED.decode(value)
-        if is_canary(scored.patient_id):
-            return
         self._watched.see(scored.patient_id, scored.bed, scored.time, steps)
 
 
