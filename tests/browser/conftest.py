@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.chain import Chain, linked
 from tests.browser.hospital import Hospital, WardView, showing
-from tests.browser.screen import ARGUMENTS, open_page
+from tests.browser.screen import ARGUMENTS, faultless
 from tests.kafka import Kafka
 
 
@@ -47,9 +47,12 @@ async def page(
 ) -> AsyncIterator[Page]:
     """The shared ward on a screen; what goes wrong in the page fails the test."""
     _, view = shared
-    opened = await open_page(browser, view)
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    yield opened
-    await opened.context.close()
-    assert not errors
+    async with faultless(browser, view) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def nurse(browser: Browser, chain: Chain) -> AsyncIterator[Page]:
+    """A screen of the chain; what goes wrong in the page fails the test."""
+    async with faultless(browser, chain.view) as opened:
+        yield opened

@@ -1,9 +1,10 @@
 """A screen on the ward: a page of a signed-in browser, and how a test looks at it."""
 
 import asyncio
+import contextlib
 import time
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Page, WebSocketRoute
@@ -56,6 +57,29 @@ async def open_page(
     await page.goto(view.address)
     await page.wait_for_selector(there)
     return page
+
+
+@contextlib.asynccontextmanager
+async def faultless(
+    browser: Browser, view: WardView, *, console: bool = False
+) -> AsyncIterator[Page]:
+    """The ward on a screen; what goes wrong in the page fails the test.
+
+    Args:
+        browser: Where.
+        view: Which.
+        console: What the page writes as an error is one, too.
+    """
+    page = await open_page(browser, view)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    if console:
+        page.on(
+            "console", lambda m: errors.append(m.text) if m.type == "error" else None
+        )
+    yield page
+    await page.context.close()
+    assert not errors
 
 
 def _pass_on(route: WebSocketRoute, change: Callable[[str], str | None]) -> None:

@@ -6,16 +6,13 @@ have passed, it takes the ward whose messages it makes itself (`shared`), and sa
 
 import urllib.parse
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from playwright.async_api import Browser, Page
 
 from tests.browser.chain import Chain
 from tests.browser.hospital import Hospital, Patient, WardView
-from tests.browser.screen import open_context, open_page, strip, until, value
+from tests.browser.screen import open_context, strip, until, value
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -31,17 +28,6 @@ STEPS_BACK = """(count) => Array.from({ length: count }, () => {
   return stack.getAttribute("aria-valuetext");
 })"""
 READ_OUT = "document.querySelector('#bed .stack').getAttribute('aria-valuetext')"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def nurse(browser: Browser, chain: Chain) -> AsyncIterator[Page]:
-    """A screen of the chain; what goes wrong in the page fails the test."""
-    opened = await open_page(browser, chain.view)
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    yield opened
-    await opened.context.close()
-    assert not errors
 
 
 def tile(bed: Patient) -> str:

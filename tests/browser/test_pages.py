@@ -14,7 +14,14 @@ from playwright.async_api import Browser, Page
 from icu_stream.contracts.commands import CommandType
 from tests.browser.chain import Chain
 from tests.browser.hospital import Hospital, Patient, WardView
-from tests.browser.screen import FRAME, chip, open_context, open_page, strip, until
+from tests.browser.screen import (
+    FRAME,
+    chip,
+    faultless,
+    open_context,
+    strip,
+    until,
+)
 from tests.browser.test_signin import fetch
 
 
@@ -26,13 +33,8 @@ PAGE = "document.querySelector('#page').innerText"
 @pytest_asyncio.fixture(loop_scope="session")
 async def charge(browser: Browser, chain: Chain) -> AsyncIterator[Page]:
     """A charge nurse's screen; what goes wrong in the page fails the test."""
-    opened = await open_page(browser, chain.view)
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    yield opened
-    await opened.context.close()
-    assert not errors
+    async with faultless(browser, chain.view, console=True) as opened:
+        yield opened
 
 
 async def proposing(view: WardView) -> int:
