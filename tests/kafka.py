@@ -321,17 +321,29 @@ class Kafka:
                 node.launch()
         self.wait_until_ready()
 
-    def wait_until_ready(self) -> None:
-        """Wait until every node that has been started answers as a broker."""
+    def wait_until_ready(self, steady_s: float = 0.0) -> None:
+        """Wait until every node that has been started answers as a broker.
+
+        Args:
+            steady_s: For how long without a break: the controller shuts out a broker that
+                was frozen a moment after it runs again.
+        """
         deadline = time.monotonic() + START_TIMEOUT_S
         admin = AdminClient(
             {"bootstrap.servers": self.bootstrap, "log_level": 0, "error_cb": _silent}
         )
         wanted = len(self.nodes)
+        since: float | None = None
         while True:
+            known = 0
             with contextlib.suppress(Exception):
-                if len(admin.list_topics(timeout=2).brokers) >= wanted:
-                    return
+                known = len(admin.list_topics(timeout=2).brokers)
+            if known < wanted:
+                since = None
+            elif since is None:
+                since = time.monotonic()
+            if since is not None and time.monotonic() - since >= steady_s:
+                return
             dead = [node for node in self.nodes if not node.running]
             if dead or time.monotonic() > deadline:
                 logs = "\n".join(node.log_tail() for node in dead or self.nodes)

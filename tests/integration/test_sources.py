@@ -291,7 +291,7 @@ async def test_who_stops_a_replay_in_an_outage_can_resume_it_and_loses_nothing(
     )
     took_s = clock.monotonic_s() - began_s
     own_kafka.thaw()
-    own_kafka.wait_until_ready()
+    own_kafka.wait_until_ready(steady_s=3.0)
     second = await replay.run(
         settings, path, math.inf, start="original", resume=True, stop=asyncio.Event()
     )
