@@ -140,8 +140,8 @@ def ward(
     Secondary notification only. Use the bedside monitor.
     """
     # Dash takes a second to import, which no other command should wait for.
+    from icu_stream.access.whatif import Runner  # noqa: PLC0415
     from icu_stream.ward import server  # noqa: PLC0415
-    from icu_stream.ward.pages.whatif import Runner  # noqa: PLC0415
 
     given = {"ward_port": port, "ward_host": host}
     chosen = settings.load().model_copy(

@@ -13,6 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from icu_stream import clock
+from icu_stream.access.whatif import (
+    Answer,
+    Code,
+    Example,
+    Figure,
+    Mark,
+    Question,
+    Source,
+    Span,
+)
 from icu_stream.contracts.alerts import Priority
 from icu_stream.contracts.topics import HOUR_MS
 from icu_stream.domain import personal
@@ -28,16 +38,6 @@ from icu_stream.evaluation.trial import Episode
 from icu_stream.settings import Settings
 from icu_stream.sources import simulator
 from icu_stream.sources.truth import truth
-from icu_stream.ward.pages.whatif import (
-    Answer,
-    Code,
-    Example,
-    Figure,
-    Mark,
-    Question,
-    Source,
-    Span,
-)
 
 
 NICE = 19
@@ -71,7 +71,7 @@ class Whatif:
         progress: Callable[[float], None],
         cancel: threading.Event,
     ) -> Answer:
-        """Work an answer out; see `icu_stream.ward.pages.whatif.Runner`.
+        """Work an answer out; see `icu_stream.access.whatif.Runner`.
 
         Raises:
             ConfigurationError: The change is not allowed, or there is nothing to read.

@@ -17,10 +17,12 @@ from fastapi import FastAPI, Request, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from icu_stream import clock, profiles
+from icu_stream.access.desk import Desk, Fate, Wish
 from icu_stream.access.door import Door
 from icu_stream.access.ledger import Ledger
 from icu_stream.access.roles import Page
 from icu_stream.access.sessions import Sessions
+from icu_stream.access.whatif import Runner
 from icu_stream.domain.limits import Rules
 from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
@@ -29,13 +31,11 @@ from icu_stream.ward import callbacks, colours, layout, wording
 from icu_stream.ward.bed import chartable
 from icu_stream.ward.canary import Canary
 from icu_stream.ward.deadman import DeadMan
-from icu_stream.ward.desk import Desk, Fate, Wish
 from icu_stream.ward.feed import Feed
 from icu_stream.ward.frames import Hub, Mailbox
 from icu_stream.ward.history import STEPS_MS, History, Seen
 from icu_stream.ward.pages import guard, system
 from icu_stream.ward.pages.house import House
-from icu_stream.ward.pages.whatif import Runner
 from icu_stream.ward.recall import Recall
 from icu_stream.ward.signin import CLOSE_CODE, Gate, Ticket, about
 from icu_stream.ward.stations import Stations
@@ -92,7 +92,7 @@ async def serve(
         rules = profiles.load(settings.profile, settings.language)
         ward = Ward()
         hub = Hub(ward)
-        desk = Desk(settings, ledger)
+        desk = Desk(settings, ledger, wording.refusal)
         house = House(settings, ward, desk, rules, runner)
         config = uvicorn.Config(
             create_app(settings, hub, door, ward, desk, rules, Stations(), house),

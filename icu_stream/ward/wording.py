@@ -24,6 +24,8 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from icu_stream import settings
+from icu_stream.access.desk import Why
+from icu_stream.access.roles import Role
 from icu_stream.contracts.alerts import Alert, Kind, Priority
 from icu_stream.contracts.signals import BY_CODE, SIGNALS
 from icu_stream.domain.limits import Condition
@@ -337,6 +339,11 @@ def ours() -> Words:
 def say(key: str, /, **fields: object) -> str:
     """`Words.say` of this ward."""
     return ours().say(key, **fields)
+
+
+def refusal(why: Why, role: Role, what: str) -> str:
+    """Why a command was not done."""
+    return say(f"ask.{why}", role=say(f"role.{role}"), what=what)
 
 
 def texts(alert: Alert) -> Texts:

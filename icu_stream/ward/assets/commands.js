@@ -53,7 +53,7 @@ window.icuCommands = (() => {
   const of = (type, about) => wishes.get(keyOf(type, about));
 
   /* Ask. `about` is the alarm or the patient; `where` is for the eye; `fields` as the
-   * server's Wish (icu_stream/ward/desk.py), `patient` always among them. It promises the
+   * server's Wish (icu_stream/access/desk.py), `patient` always among them. It promises the
    * wish when it is settled, with the server's answer in it (a proposal's `command`, `limits`,
    * `expires`); null where nothing was asked: not allowed, or being asked already. */
   function ask(type, about, where, fields) {

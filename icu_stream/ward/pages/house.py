@@ -5,16 +5,16 @@ from collections.abc import Callable, Mapping
 from dash import Dash
 from fastapi import FastAPI
 
+from icu_stream.access.desk import Desk
 from icu_stream.access.roles import Page
+from icu_stream.access.whatif import Runner, Runs
 from icu_stream.domain.burden import unit_of
 from icu_stream.domain.limits import Rules
 from icu_stream.settings import Settings
-from icu_stream.ward.desk import Desk
 from icu_stream.ward.pages import Show, alarms, burden, limits, whatif_page
 from icu_stream.ward.pages.chronicle import Chronicle
 from icu_stream.ward.pages.reading import Reader
 from icu_stream.ward.pages.watched import Watched
-from icu_stream.ward.pages.whatif import Runner, Runs
 from icu_stream.ward.tiles import Ward
 
 

@@ -18,11 +18,11 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from icu_stream import clock
+from icu_stream.access.desk import LONGEST_REASON, Change, Desk, Fate, Outcome, Wish
 from icu_stream.access.roles import Page
 from icu_stream.contracts.commands import CommandType, LimitChange
 from icu_stream.domain.limits import Row, Rules
 from icu_stream.ward import wording
-from icu_stream.ward.desk import LONGEST_REASON, Change, Desk, Fate, Outcome, Wish
 from icu_stream.ward.pages import frame, guard
 from icu_stream.ward.pages.chronicle import Asked, Chronicle
 from icu_stream.ward.tiles import Patient, Ward

@@ -14,16 +14,9 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from icu_stream import clock
+from icu_stream.access.desk import LONGEST_REASON, Change, Desk, Fate, Wish
 from icu_stream.access.roles import Page
-from icu_stream.contracts.alerts import named
-from icu_stream.contracts.commands import CommandType, LimitChange
-from icu_stream.domain.burden import unit_of
-from icu_stream.domain.limits import Rules
-from icu_stream.ward import colours, wording
-from icu_stream.ward.desk import LONGEST_REASON, Change, Desk, Fate, Wish
-from icu_stream.ward.pages import frame, guard
-from icu_stream.ward.pages.chronicle import Chronicle
-from icu_stream.ward.pages.whatif import (
+from icu_stream.access.whatif import (
     Answer,
     Example,
     Figure,
@@ -34,6 +27,13 @@ from icu_stream.ward.pages.whatif import (
     Source,
     Span,
 )
+from icu_stream.contracts.alerts import named
+from icu_stream.contracts.commands import CommandType, LimitChange
+from icu_stream.domain.burden import unit_of
+from icu_stream.domain.limits import Rules
+from icu_stream.ward import colours, wording
+from icu_stream.ward.pages import frame, guard
+from icu_stream.ward.pages.chronicle import Chronicle
 from icu_stream.ward.tiles import Ward
 from icu_stream.ward.wording import say
 

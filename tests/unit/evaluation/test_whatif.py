@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from icu_stream import profiles
+from icu_stream.access.whatif import Mark, Question, Source
 from icu_stream.contracts.alerts import Kind, Priority
 from icu_stream.contracts.commands import LimitChange
 from icu_stream.errors import ConfigurationError
@@ -12,7 +13,6 @@ from icu_stream.evaluation import whatif
 from icu_stream.evaluation.pool import StoppedError
 from icu_stream.evaluation.trial import Episode
 from icu_stream.settings import Settings
-from icu_stream.ward.pages.whatif import Mark, Question, Source
 
 
 ADULT = profiles.load_all("adult")

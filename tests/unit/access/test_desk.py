@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from icu_stream.access.desk import Desk, Fate, Why, Wish, _command
 from icu_stream.access.ledger import Ledger
 from icu_stream.access.roles import Person, Role
 from icu_stream.contracts.commands import CommandType, LimitChange
 from icu_stream.settings import Settings
-from icu_stream.ward.desk import Desk, Fate, Wish, _command
 
 
 NOBODY_LISTENS = "127.0.0.1:9"  # the discard port
@@ -25,8 +25,9 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(settings, Ledger(settings))
 
 
-def wish(type_: CommandType = CommandType.ACKNOWLEDGE) -> Wish:
-    return Wish(id=ID, type=type_, patient="p-1", alert="p-1:hr.high:0")
+def wish() -> Wish:
+    alert = "p-1:hr.high:0"
+    return Wish(id=ID, type=CommandType.ACKNOWLEDGE, patient="p-1", alert=alert)
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.ENGINEER])
@@ -45,12 +46,14 @@ async def test_a_session_without_a_name_commands_nothing(tmp_path: Path):
     assert outcome.fate is Fate.REFUSED
 
 
-async def test_what_this_page_does_not_offer_is_refused(tmp_path: Path):
+async def test_what_nobody_at_a_bed_may_do_is_refused(tmp_path: Path):
     person = Person("Dr Weiss", Role.PHYSICIAN, 0)
+    asked = Wish(id=ID, type=CommandType.DISCHARGE, patient="p-1")
 
-    outcome = await desk(tmp_path).ask(person, wish(CommandType.DISCHARGE))
+    outcome = await desk(tmp_path).ask(person, asked)
 
     assert outcome.reason == "a physician may not: discharge"
+    assert outcome.why is Why.MAY_NOT
 
 
 async def test_without_kafka_a_command_is_not_sent_and_the_person_is_told(
@@ -76,6 +79,9 @@ def read(**fields: object) -> Wish:
     [
         ({"type": "acknowledge"}, "acknowledge wants alert"),
         ({"type": "feedback", "alert": "a"}, "feedback wants actionable"),
+        ({"type": "admit"}, "admit wants bed"),
+        ({"type": "transfer", "bed": ""}, "length >= 1"),
+        ({"type": "discharge", "bed": "ICU1-07"}, "discharge has no bed"),
         ({"type": "pause", "seconds": 60}, "pause wants reason"),
         ({"type": "pause", "reason": "x", "seconds": 601}, "<= 600"),
         ({"type": "resume", "reason": "x"}, "resume has no reason"),

@@ -1,12 +1,12 @@
-"""Where a command of a person on the page goes out, and its outcome comes back.
+"""Where a person's command goes out, and its outcome comes back.
 
 A wish becomes a command on the commands topic, under the patient's key. The worker answers
-on `command-results`, which the feed reads; whoever asked waits here for it. Nothing is
-done by the page itself: an alarm is acknowledged when the worker says so, and goes on
-until then.
+on `command-results`; whoever asked waits here for it. A process that reads that topic
+anyway hands each answer to `Desk.heed`; any other runs `Answers` beside its desk. Nothing
+is done here: an alarm is acknowledged when the worker says so, and goes on until then.
 
 =============  ========================================================================
-what happened  the page is told
+what happened  the person is told
 =============  ========================================================================
 ``done``       The worker did it
 ``refused``    The worker, or this server, did not, and why
@@ -14,25 +14,27 @@ what happened  the page is told
 ``unknown``    Kafka took it and nobody has answered yet: it may be done later
 =============  ========================================================================
 
-The id of a command is the browser's, made once for each wish and used again when the
-person tries again: the worker does a command once, however often it comes.
+The id of a command is the asker's, made once for each wish and used again when the person
+tries again: the worker does a command once, however often it comes.
 """
 
 import asyncio
 import contextlib
 
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Literal
 
 import aiokafka
 import msgspec
 
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from icu_stream import bus, clock
 from icu_stream.access.ledger import Ledger
-from icu_stream.access.roles import Person
+from icu_stream.access.roles import Person, Role
 from icu_stream.contracts import topics
 from icu_stream.contracts.commands import (
     Command,
@@ -43,10 +45,9 @@ from icu_stream.contracts.commands import (
 from icu_stream.contracts.vitals import Identifier
 from icu_stream.observability import log
 from icu_stream.settings import Settings
-from icu_stream.ward.wording import say
 
 
-# Ours: after 2 s the page offers to try again (UI, acknowledge); an answer that comes
+# Ours: after 2 s the ward's page offers to try again (UI, acknowledge); an answer that comes
 # within this time is still shown.
 ANSWER_S = 10.0
 SENT_S = 4.0
@@ -56,6 +57,7 @@ LONGEST_REASON = 200
 # Ours: more than the tables have; what there is, the worker says.
 _MOST_LIMITS = 64
 _MOST_VALUES = 64
+_RETRY_S = 2.0
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,19 +75,21 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a browser may say: who asks is not for it to say.
+    """What somebody may say: who asks is not for them to say.
 
     Attributes:
-        id: Made by the browser, a UUID.
+        id: Made by whoever asks, a UUID.
         type: What is asked.
         patient: About whom.
         alert: `acknowledge`, `feedback`: which alarm.
         seconds: `pause`: how long.
         reason: `pause`, `set_limits`: why.
+        bed: `admit`, `transfer`: where to.
+        profile: `admit`: the alarm profile by name; none: the worker's.
         actionable: `feedback`: was it worth it?
         limits: `set_limits`: what changes. `reset_limits`: which codes; none = all.
             `propose_limits`: what is proposed; none = by the monitors' formulas.
-        hours: `set_limits`: how long from now; the browser's clock is not asked.
+        hours: `set_limits`: how long from now; the asker's clock is not asked.
         proposal: `set_limits`: the `command` of the outcome of `propose_limits`;
             `propose_limits`: of the one that is taken back.
         acvpu: `observe`: A, C, V, P or U.
@@ -103,6 +107,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     alert: Annotated[str, msgspec.Meta(min_length=1, max_length=320)] | None = None
     seconds: Annotated[float, msgspec.Meta(ge=1, le=600)] | None = None
     reason: Annotated[str, msgspec.Meta(max_length=LONGEST_REASON)] | None = None
+    bed: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
+    profile: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
     actionable: bool | None = None
     limits: Annotated[list[Change], msgspec.Meta(max_length=_MOST_LIMITS)] = []
     # 72 h: docs/alarms.md, rule 29.
@@ -129,6 +135,9 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 # What each type of wish must say, and what it may.
 _FIELDS: dict[CommandType, tuple[frozenset[str], frozenset[str]]] = {
+    CommandType.ADMIT: (frozenset({"bed"}), frozenset({"profile", "reason"})),
+    CommandType.TRANSFER: (frozenset({"bed"}), frozenset({"reason"})),
+    CommandType.DISCHARGE: (frozenset(), frozenset({"reason"})),
     CommandType.ACKNOWLEDGE: (frozenset({"alert"}), frozenset()),
     CommandType.PAUSE: (frozenset({"reason"}), frozenset({"seconds"})),
     CommandType.RESUME: (frozenset(), frozenset()),
@@ -159,12 +168,44 @@ class Fate(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Why(StrEnum):
+    """Why a wish was not done, where that is not the worker's word."""
+
+    MAY_NOT = "may_not"
+    TOO_MANY = "too_many"
+    NO_KAFKA = "no_kafka"
+    NO_WORKER = "no_worker"
+    NO_REASON = "no_reason"
+
+
+# Puts it in words for a person: why, whose role, and what was asked.
+Words = Callable[[Why, Role, str], str]
+
+_ENGLISH = {
+    Why.MAY_NOT: "a {role} may not: {what}",
+    Why.TOO_MANY: "too many commands wait for an answer",
+    Why.NO_KAFKA: "Kafka does not answer",
+    Why.NO_WORKER: "no answer from the worker",
+    Why.NO_REASON: "no reason was given",
+}
+
+
+def english(why: Why, role: Role, what: str) -> str:
+    """The words of every process but the ward view, which has its own.
+
+    >>> english(Why.MAY_NOT, Role.VIEWER, "pause")
+    'a viewer may not: pause'
+    """
+    return _ENGLISH[why].format(role=role, what=what)
+
+
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the person who asked is told.
 
     Attributes:
         fate: What became of it.
         reason: Why not.
+        why: The same for a program, where it is not the worker's word.
         command: `propose_limits`: the id by which it is accepted.
         limits: `propose_limits`: what is proposed; `set_limits`: what changed.
         expires: Until when that holds, or can be accepted; epoch ms.
@@ -172,6 +213,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
 
     fate: Fate
     reason: str = ""
+    why: Why | None = None
     command: str = ""
     limits: list[LimitChange] = []
     expires: int | None = None
@@ -183,11 +225,15 @@ class Desk:
     Args:
         settings: Where Kafka is.
         ledger: Where it is written down who asked for what.
+        words: In which a person is told why something was not done.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, words: Words = english
+    ) -> None:
         self._settings = settings
         self._ledger = ledger
+        self._words = words
         self._producer: aiokafka.AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._waiting: dict[str, list[asyncio.Future[CommandResult]]] = {}
@@ -203,16 +249,14 @@ class Desk:
         """Do what a person wishes, if that person may; takes at most some 20 s.
 
         Args:
-            person: Who asks: the session's, not the browser's word.
+            person: Who asks, as we know it: never the asker's word.
             wish: What.
         """
         if not person.may(wish.type):
-            what = wish.type.replace("_", " ")
-            words = say("ask.may_not", role=say(f"role.{person.role}"), what=what)
-            refused = Outcome(Fate.REFUSED, words)
+            refused = self._not(Fate.REFUSED, Why.MAY_NOT, person, wish)
             return self._told(person, wish, refused)
         if self._asking[person.by] >= WAITING_MOST:
-            refused = Outcome(Fate.REFUSED, say("ask.too_many"))
+            refused = self._not(Fate.REFUSED, Why.TOO_MANY, person, wish)
             return self._told(person, wish, refused)
         self._asking[person.by] += 1
         try:
@@ -241,10 +285,10 @@ class Desk:
             async with asyncio.timeout(ANSWER_S):
                 result = await answer
         except KafkaError as error:
-            log.warning("ward_command_unsent", reason=str(error), by=person.by)
-            return Outcome(Fate.UNSENT, say("ask.no_kafka"))
+            log.warning("command_unsent", reason=str(error), by=person.by)
+            return self._not(Fate.UNSENT, Why.NO_KAFKA, person, wish)
         except TimeoutError:
-            return Outcome(Fate.UNKNOWN, say("ask.no_worker"))
+            return self._not(Fate.UNKNOWN, Why.NO_WORKER, person, wish)
         finally:
             # A second try of the same command may wait on.
             others = [f for f in self._waiting.pop(command_id, []) if f is not answer]
@@ -258,7 +302,13 @@ class Desk:
                 limits=result.limits,
                 expires=result.expires,
             )
-        return Outcome(Fate.REFUSED, result.reason or say("ask.no_reason"))
+        if result.reason:
+            return Outcome(Fate.REFUSED, result.reason)
+        return self._not(Fate.REFUSED, Why.NO_REASON, person, wish)
+
+    def _not(self, fate: Fate, why: Why, person: Person, wish: Wish) -> Outcome:
+        what = wish.type.replace("_", " ")
+        return Outcome(fate, self._words(why, person.role, what), why)
 
     async def _put(self, command: Command) -> None:
         """Hand it to Kafka, within `SENT_S` or not at all."""
@@ -318,6 +368,8 @@ def _command(person: Person, wish: Wish, command_id: str, now_ms: int) -> Comman
         alert_id=wish.alert,
         seconds=wish.seconds,
         reason=wish.reason,
+        bed=wish.bed,
+        profile=wish.profile,
         actionable=wish.actionable,
         limits=[LimitChange(c.code, c.limit, c.delay_s) for c in wish.limits],
         expires=None if hours_ms is None else now_ms + hours_ms,
@@ -328,3 +380,56 @@ def _command(person: Person, wish: Wish, command_id: str, now_ms: int) -> Comman
         values=wish.values,
         station=person.station or None,
     )
+
+
+class Answers:
+    """Reads the answers of the worker for a desk, from now on; belongs to no group.
+
+    Args:
+        settings: Where Kafka is.
+        desk: Gets each of them.
+
+    Attributes:
+        is_open: Set while answers are read; one that comes before is not seen.
+    """
+
+    def __init__(self, settings: Settings, desk: Desk) -> None:
+        self.is_open = asyncio.Event()
+        self._settings = settings
+        self._desk = desk
+        self._name = settings.topic_prefix + topics.COMMAND_RESULTS.name
+        self._decode = msgspec.json.Decoder(CommandResult).decode
+
+    async def run(self) -> None:
+        """Read until cancelled; a broker that is away is tried again for ever."""
+        is_heard = True
+        while True:
+            consumer = bus.consumer(self._settings)
+            try:
+                await consumer.start()
+                await self._follow(consumer)
+            except (KafkaError, OSError, TimeoutError) as error:
+                if is_heard or self.is_open.is_set():  # said once
+                    log.warning("answers_lost", reason=str(error))
+                is_heard = False
+                await asyncio.sleep(_RETRY_S)
+            finally:
+                self.is_open.clear()
+                with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                    await consumer.stop()
+
+    async def _follow(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+        parts = [
+            TopicPartition(self._name, number)
+            for number in range(self._settings.partitions)
+        ]
+        consumer.assign(parts)
+        # Asked for now: else each partition's end is looked up at its first fetch.
+        for part in parts:
+            await consumer.position(part)
+        self.is_open.set()
+        async for record in consumer:
+            try:
+                self._desk.heed(self._decode(record.value or b""))
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                log.warning("answer_refused", offset=record.offset, reason=str(error))

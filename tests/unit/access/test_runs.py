@@ -4,9 +4,9 @@ import threading
 
 from collections.abc import Callable
 
+from icu_stream.access.whatif import MOST_RUNS, Answer, Question, Run, Runs, Source
 from icu_stream.contracts.commands import LimitChange
 from icu_stream.errors import ConfigurationError
-from icu_stream.ward.pages.whatif import MOST_RUNS, Answer, Question, Run, Runs, Source
 
 
 QUESTION = Question(

@@ -1,8 +1,8 @@
 """What another limit would have alarmed: the question, the answer, and the runs under way.
 
-The ward knows no evaluation. Who works an answer out is a `Runner`, which comes in from
-outside (`cli.py`), works in processes of its own that stand back for everybody else, and
-can be stopped. One person has one run at a time, and there are at most `MOST_RUNS`.
+Neither ward nor API knows the evaluation. Who works an answer out is a `Runner`, which comes
+in from outside (`cli.py`), works in processes of its own that stand back for everybody else,
+and can be stopped. One person has one run at a time, and there are at most `MOST_RUNS`.
 """
 
 import threading
@@ -208,7 +208,7 @@ class Runs:
         if by in under_way or len(under_way) >= MOST_RUNS:
             return False
         run = self._runs[by] = Run(question, threading.Event())
-        # A daemon: the end of the ward view does not wait for it, nor do its processes.
+        # A daemon: the end of the process does not wait for it, nor do its processes.
         threading.Thread(
             target=self._work, args=(by, run), name="what-if", daemon=True
         ).start()
@@ -235,7 +235,7 @@ class Runs:
         except IcuStreamError as error:
             run.failure = str(error)
         except Exception as error:  # noqa: BLE001 - told where it is waited for
-            log.error("ward_whatif_failed", by=by, exc_info=error)
+            log.error("whatif_failed", by=by, exc_info=error)
             run.failure = type(error).__name__
         finally:
             run.is_over = True
