@@ -275,6 +275,65 @@ class Settings(BaseSettings):
         ),
     ] = "OpenID"
 
+    postgres_dsn: Annotated[
+        str | None,
+        Field(
+            pattern=r"^postgres(ql)?://[^\s]+$",
+            description="records: postgresql://user@host:port/database, without a "
+            "password. Unset: an embedded one in the data directory",
+        ),
+    ] = None
+    postgres_password: Annotated[
+        SecretStr | None, Field(description="with postgres_dsn; best as a file")
+    ] = None
+    influx_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$",
+            description="InfluxDB, for vitals and scores: http://host:8086. Unset: they "
+            "go to PostgreSQL",
+        ),
+    ] = None
+    influx_database: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+            description="with influx_url; of InfluxDB 2: the database of a DBRP mapping",
+        ),
+    ] = "icu"
+    influx_username: Annotated[
+        str | None, Field(description="with influx_url: InfluxDB 1 with accounts")
+    ] = None
+    influx_password: Annotated[
+        SecretStr | None, Field(description="with influx_username; best as a file")
+    ] = None
+    influx_token: Annotated[
+        SecretStr | None,
+        Field(description="with influx_url: of InfluxDB 2 and 3; best as a file"),
+    ] = None
+    retention_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=36_500,
+            description="how long vitals and scores are kept second by second",
+        ),
+    ] = 30
+    retention_coarse_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=36_500,
+            description="how long the 1-min and 15-min figures of vitals are kept",
+        ),
+    ] = 730
+    archive_host: Annotated[
+        str, Field(description="where the archive's metrics and health listen")
+    ] = "127.0.0.1"
+    archive_port: Annotated[
+        int, Field(ge=0, le=65535, description="archive's metrics and health")
+    ] = 8065
+
     @pydantic.model_validator(mode="after")
     def _belong_together(self) -> "Settings":
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -312,6 +371,29 @@ class Settings(BaseSettings):
                 "ICU_OIDC_ISSUER: want ICU_OIDC_CLIENT_ID, ICU_OIDC_ROLES and "
                 "ICU_WARD_URL, too"
             )
+            raise ValueError(msg)
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _stores_belong_together(self) -> "Settings":
+        if self.postgres_dsn is not None and re.match(_OPEN_SECRET, self.postgres_dsn):
+            msg = (
+                "ICU_POSTGRES_DSN: want no password in it: set ICU_POSTGRES_PASSWORD, "
+                "best as a file in ICU_SECRETS_DIR"
+            )
+            raise ValueError(msg)
+        if self.postgres_password is not None and self.postgres_dsn is None:
+            msg = "ICU_POSTGRES_PASSWORD: want ICU_POSTGRES_DSN, too"
+            raise ValueError(msg)
+        named = (self.influx_username, self.influx_password)
+        if (None in named and any(named)) or (any(named) and self.influx_token):
+            msg = (
+                "ICU_INFLUX_USERNAME and ICU_INFLUX_PASSWORD: want both, or "
+                "ICU_INFLUX_TOKEN instead, or nothing"
+            )
+            raise ValueError(msg)
+        if self.influx_url is None and (any(named) or self.influx_token):
+            msg = "ICU_INFLUX_USERNAME or ICU_INFLUX_TOKEN: want ICU_INFLUX_URL, too"
             raise ValueError(msg)
         return self
 

@@ -1,0 +1,1 @@
+"""Alembic's directory: what runs the revisions, and the revisions."""

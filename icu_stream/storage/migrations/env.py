@@ -1,0 +1,28 @@
+"""What Alembic runs to apply revisions: on a connection that it is given, or as SQL.
+
+Not for import: Alembic gives it the context.
+"""
+
+from alembic import context
+
+
+# Any number that nothing else on this database uses: "icu migrations" as ASCII, cut.
+_LOCK = 0x6963756D
+_TABLE = {"version_table": "migrations", "version_table_schema": "icu"}
+
+
+def _apply() -> None:
+    with context.begin_transaction():
+        context.execute("CREATE SCHEMA IF NOT EXISTS icu")
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    context.configure(dialect_name="postgresql", literal_binds=True, **_TABLE)
+    _apply()
+else:
+    connection = context.config.attributes["connection"]
+    context.configure(connection=connection, **_TABLE)
+    with connection.begin():
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        _apply()
