@@ -232,6 +232,9 @@ async def test_a_crosshair_reads_out_all_charts_and_a_gap_is_no_value(
     patient.pinned = {"etco2": 41}  # nothing else sends it
     for ago_s in (540, 530, 300):
         await hospital.measure([patient], ago_ms=1_000 * ago_s)
+    patient.pinned = {"hr": 111}
+    # What comes after it has been read: so has it.
+    await until(page, f"{value(patient.bed, 'hr')} === '111'", 5)
     patient.pinned = {}
     await page.click(f".tile[data-bed='{patient.bed}']")
     await page.wait_for_selector("#bed .plot .main-svg", timeout=15_000)
