@@ -58,9 +58,13 @@ class DeliveryError(IcuStreamError):
     """A page was not delivered.
 
     Attributes:
-        retry_after_s: When to try again, seconds; None when it never will be.
+        retry_after_s: When to try again at the earliest, seconds; None: never.
+        is_gone: The target wants no page any more.
     """
 
-    def __init__(self, message: str, *, retry_after_s: float | None) -> None:
+    def __init__(
+        self, message: str, *, retry_after_s: float | None, is_gone: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.is_gone = is_gone

@@ -334,6 +334,18 @@ class Settings(BaseSettings):
         int, Field(ge=0, le=65535, description="archive's metrics and health")
     ] = 8065
 
+    pager_config: Annotated[
+        Path | None,
+        Field(description="who is paged, how and when: a TOML file, see docs/pager.md"),
+    ] = None
+    pager_host: Annotated[
+        str,
+        Field(description="where the pager's answers, metrics and health listen"),
+    ] = "127.0.0.1"
+    pager_port: Annotated[
+        int, Field(ge=0, le=65535, description="pager's answers, metrics and health")
+    ] = 8070
+
     @pydantic.model_validator(mode="after")
     def _belong_together(self) -> "Settings":
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -415,6 +427,11 @@ def environment(settings: Settings) -> dict[str, str]:
         for name, value in settings
         if value is not None
     }
+
+
+def variable(name: str) -> str | None:
+    """A variable of the environment that another configuration names for a secret."""
+    return os.environ.get(name)
 
 
 def _text(value: object) -> str:
