@@ -60,11 +60,13 @@ _STATEMENTS = (
                 mean float8 NOT NULL,
                 n integer NOT NULL,
                 latest float8 NOT NULL,
+                arrived_ms bigint NOT NULL,
                 PRIMARY KEY (patient_id, signal, time_ms)
             ) PARTITION BY RANGE (time_ms)
             """,
             f"CREATE TABLE icu.{table}_other PARTITION OF icu.{table} DEFAULT",
             f"COMMENT ON COLUMN icu.{table}.time_ms IS 'begin, epoch ms UTC'",
+            f"COMMENT ON COLUMN icu.{table}.arrived_ms IS 'of the newest value'",
         )
     ),
     """
