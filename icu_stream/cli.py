@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from icu_stream import __version__, bus, observability, profiles, settings
+from icu_stream import __version__, bus, observability, profiles, reference, settings
 from icu_stream.access import users
 from icu_stream.contracts import schema
 from icu_stream.domain import alarm_page
@@ -106,6 +106,74 @@ def topics_check() -> None:
     typer.echo("all topics are there")
 
 
+@topics_app.command("acls")
+def topics_acls() -> None:
+    """Print what each process may do, as commands of Kafka's own tool (kafka-acls.sh).
+
+    For brokers that somebody else administers: users are named icu-worker, icu-ward and so
+    on. Where icu-stream may do it itself: icu-stream topics grant. docs/security.md.
+    """
+    # librdkafka takes 0.1 s to import.
+    from icu_stream import permissions  # noqa: PLC0415
+
+    typer.echo("\n".join(permissions.commands(settings.load())))
+
+
+@topics_app.command("grant")
+def topics_grant(
+    directory: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, file_okay=False, help="What icu-stream secrets has made."
+        ),
+    ],
+) -> None:
+    """Give each process its own user, password (SCRAM-SHA-512) and rights on the brokers.
+
+    Signs in as an administrator of the brokers (ICU_TLS_CERT, ICU_TLS_KEY), not as one of
+    the processes. May be run again: after a change of passwords, or of icu-stream.
+    """
+    from icu_stream import keyring, permissions  # noqa: PLC0415
+
+    permissions.apply(settings.load(), keyring.passwords(directory))
+    typer.echo(
+        f"users and rights: {', '.join(map(permissions.user, permissions.RIGHTS))}"
+    )
+
+
+@app.command("secrets", rich_help_panel="Tools")
+def make_secrets(
+    directory: Annotated[
+        Path, typer.Argument(help="Made when it is not there; its owner's alone.")
+    ],
+    host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name or address by which browsers reach the proxy; several times.",
+            show_default=False,
+        ),
+    ] = None,
+    broker: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name of a broker; several times. Default: kafka-1, kafka-2, kafka-3.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Make the passwords, keys and certificates of a new deployment, each a file.
+
+    What is there is left as it is; a file that was deleted is made anew. The directory
+    holds the key of the authority, too: keep it, and keep it from others.
+    """
+    from icu_stream import keyring  # noqa: PLC0415
+
+    made = keyring.make(directory, broker or keyring.BROKERS, host or ())
+    typer.echo(
+        f"{directory}: {len(made.new)} files made, {len(made.kept)} left as they are"
+    )
+
+
 @app.command(rich_help_panel="Processes")
 def ward(
     port: Annotated[
@@ -156,6 +224,47 @@ def ward(
         return whatif.Whatif(chosen, profiles.load_all(chosen.profile))
 
     asyncio.run(server.run(chosen, runner=runner, say=typer.echo))
+
+
+@app.command("archive", rich_help_panel="Processes")
+def run_archive() -> None:
+    """Keep what was measured, scored, alarmed, asked and done, in databases.
+
+    Vitals and scores go to InfluxDB (ICU_INFLUX_URL) or, without one, to PostgreSQL; all
+    else to PostgreSQL (ICU_POSTGRES_DSN) or, without one, to an embedded server in the data
+    directory. A store that is away is waited for: nothing is lost and nothing is twice.
+    Metrics and health are at ICU_ARCHIVE_PORT. Ends on Ctrl-C. docs/archive.md.
+    """
+    # pandas, which its InfluxDB client brings, takes half a second to import.
+    from icu_stream.storage import archive  # noqa: PLC0415
+
+    chosen = settings.load()
+    observability.configure(chosen)
+    asyncio.run(archive.run(chosen, say=typer.echo))
+
+
+@app.command("migrate", rich_help_panel="Tools")
+def migrate_tables(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit code 1 if it is not.")
+    ] = False,
+    sql: Annotated[
+        bool,
+        typer.Option("--sql", help="Print all of it for psql; connect to nothing."),
+    ] = False,
+) -> None:
+    """Bring the tables of PostgreSQL (ICU_POSTGRES_DSN) to those of this version.
+
+    All or nothing, and once, whoever else does it at the same time. Tables that are newer
+    than this version are refused. Before an upgrade: a backup, docs/archive.md.
+    """
+    # Alembic takes 0.3 s to import.
+    from icu_stream.storage import migrate  # noqa: PLC0415
+
+    if sql:
+        typer.echo(migrate.sql(), nl=False)
+        return
+    asyncio.run(migrate.run(settings.load(), only_report=check, say=typer.echo))
 
 
 @app.command(rich_help_panel="Sources of vitals")
@@ -325,6 +434,14 @@ def write_schema(
     for name, text in texts.items():
         (directory / name).write_text(text)
     typer.echo(f"wrote {', '.join(texts)} to {directory}")
+
+
+@app.command("reference", rich_help_panel="Tools")
+def print_reference(
+    name: Annotated[reference.Page, typer.Argument(help="Which page.")],
+) -> None:
+    """Print a reference page, made from the code: settings, commands, metrics, alarms."""
+    typer.echo(reference.page(name, typer.main.get_group(app)), nl=False)
 
 
 @app.command("alarm-states", rich_help_panel="Tools")
