@@ -1,6 +1,6 @@
 # icu-stream: every target sets up what it needs and says what it does.
 #   make demo     everything on this machine, in the browser; needs Python alone
-#   make test     all checks and tests; needs Java, Maven, Chromium and PostgreSQL, too
+#   make test     all checks and tests; needs Java, Maven, Chromium, PostgreSQL and InfluxDB, too
 #   make conformance   the named scenarios on the real worker over real Kafka, one line each
 #   make bench    what is measured, beside its peers; of the ward view: make bench-ward
 #   make evidence what scores and models are worth: docs/evidence.md, from ../shared/data
@@ -70,8 +70,8 @@ $(BENCH_VENV)/.done: requirements-bench.lock pyproject.toml
 	@$(call INSTALL,$(BENCH_VENV),requirements-bench.lock)
 	@touch $@
 
-# What pip does not bring: a message says what is missing; Chromium and PostgreSQL are
-# installed if we may.
+# What pip does not bring: a message says what is missing; Chromium, PostgreSQL and InfluxDB
+# are installed if we may.
 tools: $(VENV)/.dev
 	@for tool in java mvn; do command -v $$tool >/dev/null || { \
 	  echo "$$tool not found: apt-get install default-jdk-headless maven" >&2; exit 1; }; done
@@ -85,6 +85,11 @@ tools: $(VENV)/.dev
 	    echo "installing postgresql"; apt-get update -qq; \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; \
 	  else echo "postgresql not found: sudo apt-get install postgresql" >&2; exit 1; fi; fi
+	@if ! command -v influxd >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing influxdb"; apt-get update -qq; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends influxdb >/dev/null; \
+	  else echo "influxdb not found: sudo apt-get install influxdb" >&2; exit 1; fi; fi
 	@echo "Apache Kafka for the tests: $$($(BIN)/python -c 'from tests import kafka; print(kafka.jars().name)')"
 
 demo: $(VENV)/.runtime

@@ -79,7 +79,9 @@ RIGHTS: dict[str, Rights] = {
         writes=(COMMANDS, AUDIT),
     ),
     "archive": Rights(
-        reads=(VITALS, ALERTS, SCORES, COMMANDS, COMMAND_RESULTS, AUDIT), group=True
+        reads=(VITALS, ALERTS, SCORES, COMMANDS, COMMAND_RESULTS, AUDIT),
+        writes=(DEAD_LETTERS,),
+        group=True,
     ),
     "pager": Rights(
         reads=(ALERTS, COMMAND_RESULTS, HEARTBEATS),

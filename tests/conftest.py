@@ -9,7 +9,10 @@ from typing import NoReturn
 import pytest
 
 from icu_stream.settings import Settings
+from tests import influx, postgres
+from tests.influx import InfluxServer
 from tests.kafka import Kafka, why_unavailable
+from tests.postgres import Postgres
 
 
 # The developer's own ICU_* settings must not reach the tests; these are the tests' own.
@@ -56,6 +59,28 @@ def kafka_cluster() -> Iterator[Kafka]:
 def secure_kafka() -> Iterator[Kafka]:
     """A Kafka whose settings have TLS, a name and a password."""
     with _kafka(secure=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """One PostgreSQL for all tests: take a `database()` of your own, and leave it running."""
+    found = postgres.binaries()
+    if found is None:
+        unavailable(
+            "PostgreSQL not found: install it (Debian: apt-get install postgresql)"
+        )
+    with Postgres(found) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def influx_server() -> Iterator[InfluxServer]:
+    """One InfluxDB for all tests: take a database of your own, and leave it running."""
+    found = influx.binary()
+    if found is None:
+        unavailable("InfluxDB not found: install it (Debian: apt-get install influxdb)")
+    with InfluxServer(found) as running:
         yield running
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import uuid
 
 from pathlib import Path
 
@@ -67,6 +68,25 @@ class Postgres:
     def url(self) -> str:
         """Its address, without a password."""
         return f"postgresql://{USER}@127.0.0.1:{self.port}/postgres"
+
+    def database(self) -> str:
+        """Make a database of its own, empty; its address, without a password."""
+        name = f"t_{uuid.uuid4().hex[:8]}"
+        self.tool("createdb", name)
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}"
+
+    def tool(self, name: str, *arguments: str) -> str:
+        """Run one of PostgreSQL's own programs as its user; what it printed."""
+        done = subprocess.run(
+            [self._bin / name, "-h", "127.0.0.1", "-p", str(self.port), *arguments],
+            env={"PGUSER": USER, "PGPASSWORD": PASSWORD, "PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            timeout=START_TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
