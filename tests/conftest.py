@@ -48,6 +48,13 @@ def own_kafka() -> Iterator[Kafka]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def module_kafka() -> Iterator[Kafka]:
+    """A Kafka for one file's tests, which may stop, kill or freeze it."""
+    with _kafka() as running:
+        yield running
+
+
 @pytest.fixture
 def kafka_cluster() -> Iterator[Kafka]:
     """Three nodes for one test, each of which it may stop, kill or freeze."""
