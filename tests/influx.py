@@ -1,15 +1,14 @@
 """A real InfluxDB 1.x for tests (Debian: influxdb): its own data, on free loopback ports."""
 
 import contextlib
+import http.client
 import json
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 
 from pathlib import Path
 from typing import Any
@@ -104,11 +103,11 @@ class InfluxServer:
     def ask(self, statement: str, database: str = "") -> list[list[Any]]:
         """Rows of the answer to one statement; times in milliseconds."""
         data = {"q": statement, "db": database, "epoch": "ms"}
-        request = urllib.request.Request(
-            f"{self.url}/query", urllib.parse.urlencode(data).encode()
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            said = json.load(answer)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with contextlib.closing(connection):
+            form = {"Content-Type": "application/x-www-form-urlencoded"}
+            connection.request("POST", "/query", urllib.parse.urlencode(data), form)
+            said = json.load(connection.getresponse())
         [result] = said["results"]
         assert "error" not in result, result
         return [row for one in result.get("series", ()) for row in one["values"]]
@@ -135,7 +134,11 @@ class InfluxServer:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def _answers(self) -> bool:
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            with urllib.request.urlopen(f"{self.url}/ping", timeout=1) as answer:
-                return bool(answer.status == 204)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
+        with (
+            contextlib.closing(connection),
+            contextlib.suppress(OSError, http.client.HTTPException),
+        ):
+            connection.request("GET", "/ping")
+            return connection.getresponse().status == 204
         return False
