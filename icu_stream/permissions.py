@@ -196,7 +196,7 @@ def apply(settings: Settings, passwords: Mapping[str, str]) -> None:
     if missing := sorted(RIGHTS.keys() - passwords.keys()):
         msg = f"no password for {', '.join(missing)}; run: icu-stream secrets"
         raise ConfigurationError(msg)
-    client = AdminClient(_librdkafka(settings))
+    client = AdminClient(librdkafka(settings))
     how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
     credentials = [
         UserScramCredentialUpsertion(user(process), how, passwords[process].encode())
@@ -204,11 +204,11 @@ def apply(settings: Settings, passwords: Mapping[str, str]) -> None:
     ]
     lists = [binding for grant in grants(settings) for binding in _bindings(grant)]
     try:
-        asked = client.alter_user_scram_credentials(
+        users = client.alter_user_scram_credentials(
             credentials, request_timeout=TIMEOUT_S
         )
-        asked |= client.create_acls(lists, request_timeout=TIMEOUT_S)
-        for future in asked.values():
+        rights = client.create_acls(lists, request_timeout=TIMEOUT_S)
+        for future in (*users.values(), *rights.values()):
             future.result(TIMEOUT_S)
     except (KafkaException, TimeoutError) as error:
         reason = error.args[0].str() if error.args else type(error).__name__
@@ -247,7 +247,7 @@ def _bindings(grant: Grant) -> Iterator[AclBinding]:
         )
 
 
-def _librdkafka(settings: Settings) -> dict[str, Any]:
+def librdkafka(settings: Settings) -> dict[str, Any]:
     """The same connection as `bus.connection`, in librdkafka's words."""
     kind = ("SASL_" if settings.sasl_mechanism else "") + (
         "SSL" if settings.tls_ca else "PLAINTEXT"

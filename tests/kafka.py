@@ -21,13 +21,14 @@ from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
 
-from icu_stream import bus
+from icu_stream import bus, keyring, permissions
 from icu_stream.demo import tethered
 from icu_stream.settings import Settings, environment
 
 
 ROOT = Path(__file__).resolve().parents[1]
 POM = Path(__file__).with_name("kafka-pom.xml")
+SECURITY = ROOT / "docker" / "kafka" / "security.properties"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 15
 
@@ -67,19 +68,17 @@ num.io.threads=4
 log.cleaner.dedupe.buffer.size=16777216
 """
 
-# A second listener, as on a real cluster: TLS, and a name and a password.
+# As on a real cluster: certificates among brokers, names and passwords for processes, and
+# access lists. PLAINTEXT is for this module, to see whether the node answers.
 _SECURE = """
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port},SASL_SSL://127.0.0.1:{secure_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secure_port}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL
-sasl.enabled.mechanisms=PLAIN
-listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
-ssl.keystore.type=PKCS12
-ssl.keystore.location={store}
-ssl.keystore.password={password}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port},BROKER://127.0.0.1:{broker_port},CLIENT://127.0.0.1:{client_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},BROKER://127.0.0.1:{broker_port},CLIENT://127.0.0.1:{client_port}
+{shipped}
+listener.security.protocol.map=CONTROLLER:SSL,BROKER:SSL,CLIENT:SASL_SSL,PLAINTEXT:PLAINTEXT
+super.users=User:kafka-1;User:admin;User:ANONYMOUS
+ssl.keystore.location={secrets}/kafka/kafka-1.pem
+ssl.truststore.location={secrets}/authority/ca.pem
 """
-_USER = "icu"
-_PASSWORD = "of-the-tests"
 
 _LOGGING = """
 status = error
@@ -244,9 +243,11 @@ class Kafka:
     """A Kafka cluster of one or more nodes; use it as a context manager.
 
     With three nodes and more, topics have three replicas of which two must answer. A
-    secure one (of one node) gives settings with TLS and a password.
+    secure one (of one node) has the security settings of docker/kafka, and gives settings
+    with TLS, the name and the password of one process.
 
     Attributes:
+        secrets: Of a secure one: what `icu-stream secrets` makes.
         bootstrap: `host:port` of every node, separated by commas.
         nodes: The nodes, each of which can be stopped, killed and frozen by itself.
     """
@@ -265,25 +266,18 @@ class Kafka:
         )
         self.bootstrap = ",".join(f"127.0.0.1:{port}" for port in brokers)
         cluster_id = uuid.uuid4().hex[:22]
-        self._secure: dict[str, object] = {}
+        self.secrets = self._directory / "secrets"
+        self._client_port, self._broker_port = free_ports(2) if secure else (0, 0)
         more = ""
         if secure:
-            secure_port = free_port()
-            store, authority = _certificate(self._directory)
-            self._secure = {
-                "broker": f"127.0.0.1:{secure_port}",
-                "tls_ca": authority,
-                "sasl_mechanism": "PLAIN",
-                "sasl_username": _USER,
-                "sasl_password": _PASSWORD,
-            }
+            keyring.make(self.secrets)
             more = _SECURE.format(
                 port=brokers[0],
                 controller_port=controllers[0],
-                secure_port=secure_port,
-                user=_USER,
-                password=_PASSWORD,
-                store=store,
+                client_port=self._client_port,
+                broker_port=self._broker_port,
+                shipped=SECURITY.read_text(),
+                secrets=self.secrets,
             )
         self.nodes = [
             Node(
@@ -381,11 +375,14 @@ class Kafka:
         self.kill()
         self._scratch.cleanup()
 
-    def settings(self, *, create: bool = True, **overrides: object) -> Settings:
+    def settings(
+        self, *, create: bool = True, process: str = "worker", **overrides: object
+    ) -> Settings:
         """Settings with topics, application, data directory and ports of their own.
 
         Args:
-            create: Make the topics.
+            create: Make the topics and, on a secure Kafka, give each process its rights.
+            process: Who signs in to a secure Kafka.
             overrides: Any field of `Settings`; `partitions` is 4 when not given.
         """
         name = uuid.uuid4().hex[:8]
@@ -402,29 +399,51 @@ class Kafka:
             "web_port": web_port,
             "ward_port": ward_port,
         }
-        made = Settings(_env_file=None, **(fields | self._secure | overrides))
+        if self._client_port:
+            fields |= self._sign_in(process)
+        made = Settings(_env_file=None, **(fields | overrides))
         if create:
+            owner = self.administrator(made)
             # In a thread: this is called inside of running event loops, too.
             with ThreadPoolExecutor(1) as pool:
-                pool.submit(lambda: asyncio.run(bus.create_topics(made))).result()
+                pool.submit(lambda: asyncio.run(bus.create_topics(owner))).result()
+            if self._client_port:
+                permissions.apply(owner, keyring.passwords(self.secrets))
         return made
+
+    def as_process(self, settings: Settings, process: str) -> Settings:
+        """The same topics, with the name and the password of another process."""
+        fields = dict(settings) | self._sign_in(process)
+        return Settings(_env_file=None, **fields)
+
+    def administrator(self, settings: Settings) -> Settings:
+        """The same topics, signed in as somebody who may do everything."""
+        if not self._client_port:
+            return settings
+        fields: dict[str, object] = {
+            "broker": f"127.0.0.1:{self._broker_port}",
+            "tls_ca": self.secrets / "authority" / "ca.pem",
+            "tls_cert": self.secrets / "admin" / "admin.pem",
+            "tls_key": self.secrets / "admin" / "admin.key",
+            "sasl_mechanism": None,
+            "sasl_username": None,
+            "sasl_password": None,
+        }
+        return Settings(_env_file=None, **(dict(settings) | fields))
+
+    def _sign_in(self, process: str) -> dict[str, object]:
+        return {
+            "broker": f"127.0.0.1:{self._client_port}",
+            "tls_ca": self.secrets / "authority" / "ca.pem",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_username": permissions.user(process),
+            "sasl_password": keyring.passwords(self.secrets)[process],
+        }
 
     @staticmethod
     def env(settings: Settings) -> dict[str, str]:
         """The whole environment of a subprocess that is to have these settings."""
         return environment(settings)
-
-
-def _certificate(directory: Path) -> tuple[Path, Path]:
-    """A key store of a server at 127.0.0.1, and the certificate that it is known by."""
-    store, authority = directory / "server.p12", directory / "server.pem"
-    common = ["-keystore", str(store), "-storepass", _PASSWORD, "-alias", "server"]
-    make = ["-genkeypair", "-keyalg", "RSA", "-storetype", "PKCS12", *common]
-    name = ["-dname", "CN=127.0.0.1", "-ext", "SAN=ip:127.0.0.1", "-validity", "2"]
-    show = ["-exportcert", "-rfc", *common, "-file", str(authority)]
-    for arguments in ([*make, *name], show):
-        subprocess.run(["keytool", *arguments], check=True, capture_output=True)
-    return store, authority
 
 
 def _silent(_: object) -> None:
