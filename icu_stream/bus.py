@@ -1,24 +1,28 @@
 """Kafka for every process that is not the worker: producers, consumers, topics.
 
 Producers are made here and nowhere else, so that all of them are idempotent, wait for
-all replicas and use Kafka's own murmur2 partitioner.
+all replicas and use Kafka's own murmur2 partitioner. So is the `Follower`, by which a
+process sees what happens now, whatever becomes of the broker.
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiokafka
 
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
+from icu_stream import clock
 from icu_stream.contracts.topics import COMMANDS, TABLES, TOPICS, VITALS, changelog
 from icu_stream.errors import ConfigurationError
 from icu_stream.settings import Settings
@@ -27,6 +31,12 @@ from icu_stream.settings import Settings
 REQUEST_TIMEOUT_MS = 30_000
 MAX_BATCH_BYTES = 262_144
 VISIBLE_TIMEOUT_S = 30
+# A transaction that is still open holds the end of a partition back; do not wait longer.
+_CATCH_UP_S = 10.0
+_ASSIGNED_S = 10.0
+_WAIT_MS = 200
+_MAX_RECORDS = 1_000
+_RETRY_S = (0.5, 1, 2, 5)
 
 
 def partition_of(patient_id: str, partitions: int) -> int:
@@ -86,6 +96,24 @@ def producer(settings: Settings, **options: Any) -> aiokafka.AIOKafkaProducer:
     return aiokafka.AIOKafkaProducer(**(connection(settings) | defaults | options))
 
 
+async def stop(producer: aiokafka.AIOKafkaProducer, *, patience_s: float) -> None:
+    """Stop a producer; a broker that does not answer is not waited for.
+
+    Args:
+        producer: Which.
+        patience_s: For what is on its way, and again for what then still runs.
+    """
+    try:
+        async with asyncio.timeout(patience_s):
+            await producer.stop()
+    except TimeoutError:
+        # stop() waits for batches that the broker will not confirm any more, and has
+        # no way to give up: end its task, and what that waits for.
+        ending = asyncio.ensure_future(producer._sender.close())  # noqa: SLF001
+        await producer.client.close()
+        await asyncio.wait({ending}, timeout=patience_s)
+
+
 def consumer(
     settings: Settings, *names: str, **options: Any
 ) -> aiokafka.AIOKafkaConsumer:
@@ -110,6 +138,141 @@ def consumer(
     return aiokafka.AIOKafkaConsumer(
         *topics, **connection(settings), **(defaults | options)
     )
+
+
+class Follower:
+    """Reads every partition of some topics from a while ago on, for ever.
+
+    It belongs to no group and commits nothing: each process sees all, and none of them
+    takes anything from another reader. A broker that is away, now or later, is tried
+    again without end, and reading goes on where it was.
+
+    Args:
+        settings: Where Kafka is.
+        back_ms: How far back each topic is read at first, by its name without the prefix.
+        take: Gets each record, in the order of its partition.
+        opened: Is told of each connection, and of how many partitions it has.
+        lost: Is told why there is none; once for each reason.
+        turned: Is told after each batch, and five times a second while none comes.
+
+    Attributes:
+        next: Offset of the next record of each partition; empty before the first
+            connection.
+        behind: Records that Kafka has and this has not read.
+        is_caught_up: What was there at the last connection has been read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        back_ms: Mapping[str, int],
+        take: Callable[[ConsumerRecord], None],
+        *,
+        opened: Callable[[int], None],
+        lost: Callable[[str], None],
+        turned: Callable[[], None],
+    ) -> None:
+        self.next: dict[TopicPartition, int] = {}
+        self.behind = 0
+        self.is_caught_up = False
+        self._settings = settings
+        self._back_ms = {
+            settings.topic_prefix + name: back for name, back in back_ms.items()
+        }
+        self._take = take
+        self._opened = opened
+        self._lost = lost
+        self._turned = turned
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        failures, said = 0, ""
+        while True:
+            # No topics yet: asking for one that is missing would make it on a broker
+            # that makes topics by itself, with the wrong number of partitions.
+            reader = consumer(self._settings)
+            try:
+                await self._open(reader)
+                failures, said = 0, ""
+                await self._follow(reader)
+            except (KafkaError, ConfigurationError, OSError, TimeoutError) as error:
+                retry_s = _RETRY_S[min(failures, len(_RETRY_S) - 1)]
+                failures += 1
+                reason = str(error) or type(error).__name__
+                if reason != said:  # once, and not every five seconds all night
+                    self._lost(reason)
+                    said = reason
+                await asyncio.sleep(retry_s)
+            finally:
+                with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                    await reader.stop()
+
+    async def _open(self, reader: AIOKafkaConsumer) -> None:
+        """Connect, and go to where reading goes on, or begins."""
+        await reader.start()
+        missing = self._back_ms.keys() - await reader.topics()
+        if missing:
+            msg = (
+                f"topics missing: {', '.join(sorted(missing))}; "
+                "run: icu-stream topics create"
+            )
+            raise ConfigurationError(msg)
+        reader.subscribe(topics=list(self._back_ms))
+        async with asyncio.timeout(_ASSIGNED_S):
+            # Without a group there is no listener to be told; it takes one round trip.
+            while {tp.topic for tp in reader.assignment()} != self._back_ms.keys():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        parts = reader.assignment()
+        if not self.next:
+            self.next = await self._starts(reader, parts)
+        for tp in parts & self.next.keys():
+            reader.seek(tp, self.next[tp])
+        self._opened(len(parts))
+
+    async def _starts(
+        self, reader: AIOKafkaConsumer, parts: set[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """Where the present begins in each partition."""
+        ends: dict[TopicPartition, int] = await reader.end_offsets(parts)
+        if self._settings.broker_kind == "embedded":
+            # It does not know offsets by time, and it keeps only what the demo wrote.
+            starts: dict[TopicPartition, int] = await reader.beginning_offsets(parts)
+            return starts
+        now_ms = clock.now_ms()
+        times = {tp: now_ms - self._back_ms[tp.topic] for tp in parts}
+        found = await reader.offsets_for_times(times)
+        return {
+            tp: at.offset if (at := found[tp]) is not None else ends[tp] for tp in parts
+        }
+
+    async def _follow(self, reader: AIOKafkaConsumer) -> None:
+        """Hand on what comes; notice when the past has been read."""
+        ends = await reader.end_offsets(reader.assignment())
+        until_s = clock.monotonic_s() + _CATCH_UP_S
+        while True:
+            batches = await reader.getmany(
+                timeout_ms=_WAIT_MS, max_records=_MAX_RECORDS
+            )
+            for tp, records in batches.items():
+                for record in records:
+                    self._take(record)
+                    self.next[tp] = record.offset + 1
+            self.behind = self._left(reader)
+            if not self.is_caught_up:
+                behind = [
+                    tp for tp, end in ends.items() if await reader.position(tp) < end
+                ]
+                self.is_caught_up = not behind or clock.monotonic_s() > until_s
+            self._turned()
+            # Reading back must not keep others from their turn.
+            await asyncio.sleep(0)
+
+    def _left(self, reader: AIOKafkaConsumer) -> int:
+        return sum(
+            max(0, end - self.next.get(tp, end))
+            for tp in reader.assignment()
+            if (end := reader.highwater(tp)) is not None
+        )
 
 
 def wanted(settings: Settings) -> dict[str, NewTopic]:

@@ -29,6 +29,10 @@ app = typer.Typer(
 topics_app = typer.Typer(help="The Kafka topics.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics", rich_help_panel="Tools")
 app.add_typer(users.app, name="users", rich_help_panel="Tools")
+gateway_app = typer.Typer(
+    help="The hospital's other systems: HL7 v2 and FHIR.", no_args_is_help=True
+)
+app.add_typer(gateway_app, name="gateway", rich_help_panel="Processes")
 
 
 def _version(wanted: bool) -> None:
@@ -226,6 +230,51 @@ def ward(
     asyncio.run(server.run(chosen, runner=runner, say=typer.echo))
 
 
+@app.command(rich_help_panel="Processes")
+def api(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port; 0 takes any free one. Default: ICU_API_PORT, else 8060.",
+            show_default=False,
+        ),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="Address to listen on. Default: ICU_API_HOST, else 127.0.0.1. "
+            "Put TLS in front of any other than this machine's own.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Serve beds, vitals, alarms and commands to other programs: REST, under /v1.
+
+    Prints one line with the address of its documentation. Programs come with a token
+    (icu-stream users token), people with name and password. Reads Kafka (ICU_BROKER) and,
+    for the past, the stores that icu-stream archive fills (ICU_POSTGRES_DSN,
+    ICU_INFLUX_URL); without one it knows the present alone. Ends on Ctrl-C. docs/api.md.
+    """
+    # aiohttp takes 0.2 s to import.
+    from icu_stream.access.whatif import Runner  # noqa: PLC0415
+    from icu_stream.api import server  # noqa: PLC0415
+
+    given = {"api_port": port, "api_host": host}
+    chosen = settings.load().model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+    observability.configure(chosen)
+
+    def runner() -> Runner:
+        from icu_stream.evaluation import whatif  # noqa: PLC0415
+
+        return whatif.Whatif(chosen, profiles.load_all(chosen.profile))
+
+    asyncio.run(server.run(chosen, runner=runner, say=typer.echo))
+
+
 @app.command("archive", rich_help_panel="Processes")
 def run_archive() -> None:
     """Keep what was measured, scored, alarmed, asked and done, in databases.
@@ -265,6 +314,76 @@ def migrate_tables(
         typer.echo(migrate.sql(), nl=False)
         return
     asyncio.run(migrate.run(settings.load(), only_report=check, say=typer.echo))
+
+
+@gateway_app.command("hl7")
+def gateway_hl7() -> None:
+    """Take monitors' HL7 v2 messages (IHE PCD-01, and ADT) over MLLP.
+
+    Listens on ICU_HL7_HOST and ICU_HL7_PORT, with TLS when ICU_HL7_TLS_CERT is set. A
+    message is acknowledged once Kafka has it. Which codes and units are understood is in
+    docs/gateways.md. Ends on Ctrl-C.
+    """
+    from icu_stream.gateways import monitors, process  # noqa: PLC0415
+
+    chosen = settings.load()
+    process.serve(chosen, lambda stop: monitors.run(chosen, stop=stop, say=typer.echo))
+
+
+@gateway_app.command("fhir")
+def gateway_fhir() -> None:
+    """Take FHIR R4B Observations over HTTP, by the bearer token ICU_FHIR_TOKEN.
+
+    Listens on ICU_FHIR_HOST and ICU_FHIR_PORT; put TLS in front of any other address than
+    this machine's own. An Observation is answered once Kafka has it. Ends on Ctrl-C.
+    """
+    from icu_stream.gateways import fhir_server, process  # noqa: PLC0415
+
+    chosen = settings.load()
+    process.serve(
+        chosen, lambda stop: fhir_server.run(chosen, stop=stop, say=typer.echo)
+    )
+
+
+@gateway_app.command("alerts")
+def gateway_alerts() -> None:
+    """Send alerts to the alarm manager ICU_HL7_ALERTS_TO, as IHE PCD-04 over MLLP.
+
+    Each alert is sent until it is answered: an outage delays alerts and loses none. Ends
+    on Ctrl-C, and goes on where it was.
+    """
+    from icu_stream.gateways import alarm_manager, process  # noqa: PLC0415
+
+    chosen = settings.load()
+    process.serve(
+        chosen, lambda stop: alarm_manager.run(chosen, stop=stop, say=typer.echo)
+    )
+
+
+@app.command("export", rich_help_panel="Tools")
+def export_stay(
+    patient: Annotated[str, typer.Argument(help="The patient's id.")],
+    output: Annotated[
+        Path, typer.Argument(help="The file: .csv, or .json for a FHIR R4B Bundle.")
+    ],
+    first: Annotated[
+        str | None,
+        typer.Option("--from", help="First arrival, ISO.", show_default=False),
+    ] = None,
+    last: Annotated[
+        str | None,
+        typer.Option("--to", help="No arrival from then on.", show_default=False),
+    ] = None,
+) -> None:
+    """Write what Kafka keeps of one patient: vital signs and alarms, without a name.
+
+    CSV is what replay reads; the Bundle has Patient, Encounter, Observations and
+    DetectedIssues: docs/gateways.md.
+    """
+    from icu_stream.gateways import stay  # noqa: PLC0415
+
+    counts = stay.export(settings.load(), stay.span(patient, first, last), output)
+    typer.echo(f"{counts.messages} messages, {counts.alarms} alarms in {output}")
 
 
 @app.command(rich_help_panel="Sources of vitals")

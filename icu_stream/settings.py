@@ -223,6 +223,32 @@ class Settings(BaseSettings):
             "in front and sets both"
         ),
     ] = False
+    api_host: Annotated[str, Field(description="where the API listens")] = "127.0.0.1"
+    api_port: Annotated[
+        int, Field(ge=0, le=65535, description="of the API; 0: any free one")
+    ] = 8060
+    api_proxy: Annotated[
+        bool, Field(description="as ICU_WARD_PROXY, of what is in front of the API")
+    ] = False
+    api_origins: Annotated[
+        str,
+        Field(
+            pattern=r"^(https?://[^\s/?#@,]+(,https?://[^\s/?#@,]+)*)?$",
+            description="origins whose pages may ask the API: https://a.example,...; "
+            "empty: none",
+        ),
+    ] = ""
+    api_rate: Annotated[
+        int,
+        Field(
+            ge=10,
+            le=1_000_000,
+            description="requests a minute of one caller of the API",
+        ),
+    ] = 1_200
+    api_streams: Annotated[
+        int, Field(ge=1, le=10_000, description="live streams of the API at once")
+    ] = 64
     accounts: Annotated[
         str | None,
         Field(
@@ -346,6 +372,112 @@ class Settings(BaseSettings):
         int, Field(ge=0, le=65535, description="pager's answers, metrics and health")
     ] = 8070
 
+    hl7_host: Annotated[
+        str, Field(description="where the HL7 gateway takes monitors' messages")
+    ] = "127.0.0.1"
+    hl7_port: Annotated[
+        int, Field(ge=0, le=65535, description="of the HL7 gateway; 0: any free one")
+    ] = 2575
+    hl7_tls_cert: Annotated[
+        Path | None,
+        Field(description="PEM of the HL7 gateway's certificate; turns TLS on"),
+    ] = None
+    hl7_tls_key: Annotated[
+        Path | None, Field(description="PEM of its key, with hl7_tls_cert")
+    ] = None
+    hl7_tls_clients: Annotated[
+        Path | None,
+        Field(
+            description="PEM of the authority that monitors' certificates must be of"
+        ),
+    ] = None
+    hl7_max_bytes: Annotated[
+        int, Field(ge=4_096, le=16_777_216, description="the longest HL7 message")
+    ] = 1_048_576
+    hl7_connections: Annotated[
+        int, Field(ge=1, le=20_000, description="monitors connected at once")
+    ] = 512
+    hl7_idle_s: Annotated[
+        float,
+        Field(gt=0, le=86_400, description="seconds of silence that end a connection"),
+    ] = 600.0
+    hl7_message_s: Annotated[
+        float,
+        Field(gt=0, le=600, description="seconds in which a message must have come"),
+    ] = 10.0
+    hl7_interval_s: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=86_400,
+            description="how often monitors send, where not each second",
+        ),
+    ] = None
+    hl7_time_zone: Annotated[
+        str,
+        pydantic.AfterValidator(_zone),
+        Field(min_length=1, description="of times that say none, as Europe/Berlin"),
+    ] = "UTC"
+    hl7_id_type: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9]{0,5}$",
+            description="type of the PID-3 that is the patient's id, as MR; empty: first",
+        ),
+    ] = ""
+    hl7_web_port: Annotated[
+        int, Field(ge=0, le=65535, description="HL7 gateway's metrics and health")
+    ] = 8075
+    hl7_application: Annotated[
+        str, Field(pattern=_NAME, min_length=1, description="we, in MSH-3 of alerts")
+    ] = "ICU_STREAM"
+    hl7_facility: Annotated[
+        str, Field(pattern=_NAME, description="ours, in MSH-4 of alerts")
+    ] = ""
+    hl7_alerts_to: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[^\s,:]+:\d{1,5}$",
+            description="the alarm manager that alerts go to (IHE PCD-04): host:port",
+        ),
+    ] = None
+    hl7_alerts_tls_ca: Annotated[
+        Path | None,
+        Field(description="PEM of the alarm manager's authority; turns TLS on"),
+    ] = None
+    hl7_alerts_timeout_s: Annotated[
+        float, Field(gt=0, le=120, description="seconds that an answer may take")
+    ] = 10.0
+    hl7_alerts_application: Annotated[
+        str, Field(pattern=_NAME, description="the alarm manager, in MSH-5")
+    ] = ""
+    hl7_alerts_facility: Annotated[
+        str, Field(pattern=_NAME, description="its, in MSH-6")
+    ] = ""
+    hl7_alerts_web_port: Annotated[
+        int, Field(ge=0, le=65535, description="alert gateway's metrics and health")
+    ] = 8076
+    fhir_host: Annotated[
+        str, Field(description="where the FHIR gateway takes Observations")
+    ] = "127.0.0.1"
+    fhir_port: Annotated[
+        int, Field(ge=0, le=65535, description="of the FHIR gateway; 0: any free one")
+    ] = 8090
+    fhir_token: Annotated[
+        SecretStr | None,
+        Field(min_length=16, description="bearer token of who sends; best as a file"),
+    ] = None
+    fhir_max_bytes: Annotated[
+        int, Field(ge=4_096, le=16_777_216, description="the longest request")
+    ] = 1_048_576
+    fhir_interval_s: Annotated[
+        float | None,
+        Field(gt=0, le=86_400, description="how often devices send, likewise"),
+    ] = None
+    fhir_web_port: Annotated[
+        int, Field(ge=0, le=65535, description="FHIR gateway's metrics and health")
+    ] = 8077
+
     @pydantic.model_validator(mode="after")
     def _belong_together(self) -> "Settings":
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -406,6 +538,16 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         if self.influx_url is None and (any(named) or self.influx_token):
             msg = "ICU_INFLUX_USERNAME or ICU_INFLUX_TOKEN: want ICU_INFLUX_URL, too"
+            raise ValueError(msg)
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _gateways_belong_together(self) -> "Settings":
+        if (self.hl7_tls_cert is None) != (self.hl7_tls_key is None):
+            msg = "ICU_HL7_TLS_CERT and ICU_HL7_TLS_KEY: want both or neither"
+            raise ValueError(msg)
+        if self.hl7_tls_clients is not None and self.hl7_tls_cert is None:
+            msg = "ICU_HL7_TLS_CLIENTS without ICU_HL7_TLS_CERT: TLS is not on"
             raise ValueError(msg)
         return self
 

@@ -73,16 +73,7 @@ class Outlet:
 
     async def __aexit__(self, *_: object) -> None:
         self._stopped.cancel()
-        producer = self._running
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await producer.stop()
-        except TimeoutError:
-            # stop() waits for batches that the broker will not confirm any more, and has
-            # no way to give up: end its task, and what that waits for.
-            ending = asyncio.ensure_future(producer._sender.close())  # noqa: SLF001
-            await producer.client.close()
-            await asyncio.wait({ending}, timeout=PATIENCE_S)
+        await bus.stop(self._running, patience_s=PATIENCE_S)
 
     def partition(self, key: bytes) -> int:
         """The partition of a patient."""

@@ -1,0 +1,198 @@
+"""The process `icu-stream gateway hl7`: monitors' messages in, over MLLP.
+
+A message is answered once Kafka has all of it: AA. What cannot be read is kept in
+dead-letters without the patient's name, and answered with the reason: AE, or AR when it can
+never be taken. While Kafka does not answer nobody is answered, so that all send again.
+"""
+
+import asyncio
+import resource
+import ssl
+import zoneinfo
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from icu_stream import clock
+from icu_stream.contracts.vitals import Vitals
+from icu_stream.errors import ConfigurationError, StorageError
+from icu_stream.gateways import gauges, hl7v2, pcd01, process, reading
+from icu_stream.gateways.gauges import Tally
+from icu_stream.gateways.hl7v2 import Code, Header, Hl7Error
+from icu_stream.gateways.inlet import Inlet
+from icu_stream.gateways.mllp import Frame, Limits, Server
+from icu_stream.gateways.pcd01 import Options
+from icu_stream.gateways.reading import Reading
+from icu_stream.observability import log
+from icu_stream.settings import Settings
+
+
+NAME = "hl7"
+# Longer ones take milliseconds to read, in which others would wait.
+_IN_A_THREAD = 32_768
+# Cuffs and thermometers whose last reading is remembered (ours: more than a country has).
+_MOST_SPOTS = 50_000
+_FILES_BESIDE = 128
+
+
+class Monitors:
+    """Answers what monitors say.
+
+    Args:
+        inlet: The way to Kafka.
+        options: What the site decides.
+        tally: Counts.
+    """
+
+    def __init__(self, inlet: Inlet, options: Options, tally: Tally) -> None:
+        self._inlet = inlet
+        self._options = options
+        self._tally = tally
+        self._spots: OrderedDict[tuple[str, str], Vitals] = OrderedDict()
+
+    async def answer(self, frame: Frame) -> bytes | None:
+        """The answer to one message, once it is kept; None while it cannot be."""
+        head = Header()
+        try:
+            head = hl7v2.header(frame.body)
+            said = await self._read(frame)
+        except Hl7Error as error:
+            return await self._refuse(frame, head, error)
+        except Exception as error:  # noqa: BLE001 - one message must not end the others
+            log.exception("hl7_reader_failed", control_id=head.control_id)
+            fault = Hl7Error(f"{type(error).__name__} while reading", Code.INTERNAL)
+            return await self._refuse(frame, head, fault)
+        try:
+            fresh = [v for v in said.vitals if not self._is_known(v)]
+            await self._inlet.put(fresh, said.commands)
+        except StorageError as error:
+            self._unkept(error)
+            return None
+        for vitals in fresh:
+            self._remember(vitals)
+        self._tally.values(said)
+        self._tally.message("accepted")
+        return hl7v2.answer(head, None, clock.now_ms()) or b""
+
+    async def _read(self, frame: Frame) -> Reading:
+        if not frame.complete:
+            msg = f"longer than {len(frame.body)} bytes"
+            raise Hl7Error(msg, Code.DATA_TYPE, reject=True)
+        if len(frame.body) > _IN_A_THREAD:
+            return await asyncio.to_thread(pcd01.read, frame.body, self._options)
+        return pcd01.read(frame.body, self._options)
+
+    async def _refuse(
+        self, frame: Frame, head: Header, error: Hl7Error
+    ) -> bytes | None:
+        try:
+            kept = hl7v2.without_names(frame.body) if frame.complete else b""
+            buried = await self._inlet.bury(NAME, str(error), kept, frame.body)
+        except StorageError as unkept:
+            self._unkept(unkept)
+            return None
+        if buried:
+            log.warning("hl7_refused", reason=str(error), sender=head.sender[:80])
+        self._tally.message("rejected" if error.reject else "refused")
+        return hl7v2.answer(head, error, clock.now_ms()) or b""
+
+    def _unkept(self, error: StorageError) -> None:
+        log.warning("hl7_unanswered", reason=str(error))
+        self._tally.message("unanswered")
+
+    def _is_known(self, vitals: Vitals) -> bool:
+        """Is it a spot reading that a monitor repeats until the next one?"""
+        if not reading.is_spot(vitals):
+            return False
+        last = self._spots.get((vitals.patient_id, vitals.device))
+        return last is not None and (last.time, last.values) == (
+            vitals.time,
+            vitals.values,
+        )
+
+    def _remember(self, vitals: Vitals) -> None:
+        if reading.is_spot(vitals):
+            self._spots[vitals.patient_id, vitals.device] = vitals
+            self._spots.move_to_end((vitals.patient_id, vitals.device))
+            if len(self._spots) > _MOST_SPOTS:
+                self._spots.popitem(last=False)
+
+
+async def run(
+    settings: Settings, *, stop: asyncio.Event, say: Callable[[str], None]
+) -> None:
+    """Take messages until told to stop.
+
+    Raises:
+        ConfigurationError: A port, a certificate or Kafka is not as it must be.
+    """
+    tls = _tls(settings)
+    limits = Limits(
+        max_bytes=settings.hl7_max_bytes,
+        connections=settings.hl7_connections,
+        idle_s=settings.hl7_idle_s,
+        message_s=settings.hl7_message_s,
+    )
+    _check_files(limits.connections)
+    options = Options(
+        id_type=settings.hl7_id_type,
+        zone=zoneinfo.ZoneInfo(settings.hl7_time_zone),
+        interval_s=settings.hl7_interval_s,
+    )
+    inlet = Inlet(settings)
+    tally = Tally(NAME)
+    server = Server(Monitors(inlet, options, tally).answer, limits, tally.trouble)
+    gauges.CLIENTS.labels(NAME).set_function(lambda: len(server.clients))
+    gauges.WAITING.labels(NAME).set_function(lambda: inlet.waiting)
+    async with (
+        gauges.page(
+            settings.web_host, settings.hl7_web_port, lambda: _why_not(inlet, server)
+        ) as web_port,
+        process.opened(inlet, stop),
+    ):
+        if stop.is_set():
+            return
+        where = f"{settings.hl7_host}:{settings.hl7_port}"
+        try:
+            await server.listen(settings.hl7_host, settings.hl7_port, tls)
+        except OSError as error:
+            why = error.strerror or error
+            msg = f"{where}: {why}; see ICU_HL7_HOST and ICU_HL7_PORT"
+            raise ConfigurationError(msg) from error
+        how = "MLLP over TLS" if tls else "MLLP"
+        say(f"{how} on {settings.hl7_host}:{server.port}, metrics on {web_port}")
+        try:
+            await stop.wait()
+        finally:
+            await server.close()
+
+
+def _why_not(inlet: Inlet, server: Server) -> str:
+    if not server.port:
+        return "not listening yet: Kafka is awaited"
+    return "" if inlet.is_open else "Kafka does not answer"
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.hl7_tls_cert is None:
+        return None
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(settings.hl7_tls_cert, settings.hl7_tls_key)
+        if settings.hl7_tls_clients is not None:
+            context.load_verify_locations(settings.hl7_tls_clients)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except OSError as error:  # ssl.SSLError is one
+        msg = f"ICU_HL7_TLS_CERT, _KEY or _CLIENTS: {error}; want PEM files"
+        raise ConfigurationError(msg) from error
+    return context
+
+
+def _check_files(connections: int) -> None:
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and connections + _FILES_BESIDE > most:
+        msg = (
+            f"ICU_HL7_CONNECTIONS={connections}: this process may open {most} files; "
+            f"raise its limit (ulimit -n) or set at most {most - _FILES_BESIDE}"
+        )
+        raise ConfigurationError(msg)
