@@ -28,6 +28,8 @@ _STATEMENTS = (
         level integer NOT NULL DEFAULT 0,
         -- When the next level is paged; null: nobody else is.
         next_at timestamptz,
+        -- When it was stated last; one that nobody states any more pages nobody.
+        heard_at timestamptz NOT NULL DEFAULT now(),
         changed_at timestamptz NOT NULL DEFAULT now()
     )
     """,
