@@ -21,6 +21,7 @@ from typing import Protocol
 import msgspec
 
 from icu_stream.access.roles import Role
+from icu_stream.access.tokens import Token
 from icu_stream.errors import ConfigurationError
 
 
@@ -39,6 +40,7 @@ class Account(msgspec.Struct, frozen=True):
         hash: Of the password, argon2id.
         stamp: Changes with the password: sessions of another stamp are over.
         since_ms: When the account was made, epoch ms.
+        tokens: Of programs that act in this name.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Account(msgspec.Struct, frozen=True):
     hash: str
     stamp: str
     since_ms: int
+    tokens: tuple[Token, ...] = ()
 
     def __repr__(self) -> str:
         return f"Account({self.name!r}, {self.role.value})"
@@ -70,6 +73,12 @@ class Accounts(Protocol):
 
     async def remove(self, name: str) -> Account:
         """Forget an account; its sessions are over."""
+
+    async def keep_token(self, name: str, token: Token) -> Account:
+        """Give an account one more token."""
+
+    async def drop_token(self, id_: str) -> Account:
+        """Forget a token; whose it was."""
 
     async def close(self) -> None:
         """Let go of what was opened."""
@@ -112,6 +121,11 @@ def unknown(name: str) -> ConfigurationError:
     return ConfigurationError(
         f"there is no account {name!r}: see icu-stream users list"
     )
+
+
+def unknown_token(id_: str) -> ConfigurationError:
+    """What is said of a token that is not there."""
+    return ConfigurationError(f"there is no token {id_!r}: see icu-stream users tokens")
 
 
 class FileAccounts:
@@ -174,6 +188,28 @@ class FileAccounts:
             if (old := known.pop(key(name), None)) is None:
                 raise unknown(name)
             return old
+
+        return await asyncio.to_thread(self._change, change)
+
+    async def keep_token(self, name: str, token: Token) -> Account:
+        """Give an account one more token."""
+
+        def change(known: dict[str, Account]) -> Account:
+            if (old := known.get(key(name))) is None:
+                raise unknown(name)
+            return _with_tokens(known, old, (*old.tokens, token))
+
+        return await asyncio.to_thread(self._change, change)
+
+    async def drop_token(self, id_: str) -> Account:
+        """Forget a token."""
+
+        def change(known: dict[str, Account]) -> Account:
+            for old in known.values():
+                kept = tuple(token for token in old.tokens if token.id != id_)
+                if len(kept) < len(old.tokens):
+                    return _with_tokens(known, old, kept)
+            raise unknown_token(id_)
 
         return await asyncio.to_thread(self._change, change)
 
@@ -252,3 +288,10 @@ class FileAccounts:
                 Path(part).unlink(missing_ok=True)
             msg = f"accounts in {self._path}: {error.strerror}; see ICU_ACCOUNTS"
             raise ConfigurationError(msg) from error
+
+
+def _with_tokens(
+    known: dict[str, Account], old: Account, tokens: tuple[Token, ...]
+) -> Account:
+    new = known[key(old.name)] = msgspec.structs.replace(old, tokens=tokens)
+    return new

@@ -60,6 +60,12 @@ _MOST_VALUES = 64
 _RETRY_S = 2.0
 
 
+# No control characters: no line of a log, and no store, is broken by it.
+_PRINTABLE = r"^[^\u0000-\u001f\u007f]*$"
+Reason = Annotated[str, msgspec.Meta(max_length=LONGEST_REASON, pattern=_PRINTABLE)]
+Place = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=_PRINTABLE)]
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One limit that a person moves; how far it may go, the worker says.
 
@@ -106,8 +112,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     patient: Identifier
     alert: Annotated[str, msgspec.Meta(min_length=1, max_length=320)] | None = None
     seconds: Annotated[float, msgspec.Meta(ge=1, le=600)] | None = None
-    reason: Annotated[str, msgspec.Meta(max_length=LONGEST_REASON)] | None = None
-    bed: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
+    reason: Reason | None = None
+    bed: Place | None = None
     profile: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
     actionable: bool | None = None
     limits: Annotated[list[Change], msgspec.Meta(max_length=_MOST_LIMITS)] = []

@@ -1,6 +1,6 @@
 """The door: everything by which somebody gets a session, and what ends one.
 
-Password, one-time link, identity provider. Whoever is refused is not told whether the name
+Password, one-time link, identity provider; and for programs a token. Whoever is refused is not told whether the name
 exists: the words and the time are the same. Every deed here is in the ledger.
 """
 
@@ -12,14 +12,16 @@ from enum import StrEnum
 
 import msgspec
 
-from icu_stream.access import store
+from icu_stream import clock
+from icu_stream.access import store, tokens
 from icu_stream.access.accounts import Account
 from icu_stream.access.ledger import Ledger
 from icu_stream.access.limiter import Limiter
 from icu_stream.access.oidc import Provider, Start
 from icu_stream.access.passwords import Passwords
-from icu_stream.access.roles import Role
+from icu_stream.access.roles import Person, Role
 from icu_stream.access.sessions import Session, Sessions
+from icu_stream.access.tokens import Token
 from icu_stream.errors import ConfigurationError, ProviderError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
@@ -30,6 +32,7 @@ _MOST_AT_ONCE = 20  # passwords that wait to be compared
 _BUSY_S = 2.0
 _PASSWORD = "password"  # noqa: S105 - how somebody signed in
 _LINK = "link"
+_TOKEN = "token"  # noqa: S105 - likewise
 
 
 class Why(StrEnum):
@@ -87,7 +90,9 @@ class Door:
         self._passwords = Passwords()
         self._limiter = Limiter()
         self._comparing = 0
+        self._is_readable = True
         self._known: dict[str, Account] | None = None
+        self._tokens: dict[str, tuple[Account, Token]] = {}
         self.sessions = sessions
         self.ledger = ledger
         self._provider = Provider(settings) if settings.oidc_issuer else None
@@ -147,6 +152,38 @@ class Door:
         )
         return self._let_in(cookie)
 
+    def by_bearer(self, bearer: str, address: str) -> Person | Refused:
+        """Whose a program's token, or the session of a person, is.
+
+        As far as the accounts were known within the last 2 s, or when they were last
+        readable: a store that is down for a minute stops no interface.
+
+        Args:
+            bearer: As given.
+            address: Where it came from: for the limit and the audit trail.
+        """
+        if (person := self._of_token(bearer)) is not None:
+            return person
+        if (session := self.sessions.act(bearer)) is not None:
+            return session.person
+        # Nobody guesses 256 bits: the limit is for the audit trail, which each try fills.
+        wait_s = self._limiter.attempt("", address)
+        if wait_s:
+            return Refused(Why.TOO_OFTEN, retry_after_s=math.ceil(wait_s))
+        self.ledger.refusal("", address, _TOKEN, Why.WRONG.value)
+        return Refused(Why.WRONG)
+
+    def is_good(self, bearer: str) -> bool:
+        """Would it still be let in? Asking is no act of a person."""
+        of_token = self._of_token(bearer)
+        return of_token is not None or self.sessions.find(bearer) is not None
+
+    def _of_token(self, bearer: str) -> Person | None:
+        account, token = self._tokens.get(tokens.digest(bearer), (None, None))
+        if account is None or token is None or clock.now_ms() >= token.until_ms:
+            return None
+        return Person(account.name, account.role, token.until_ms, token.label)
+
     async def to_provider(self) -> Start | Refused:
         """Begin a sign-in at the identity provider."""
         try:
@@ -188,20 +225,23 @@ class Door:
 
     async def watch(self) -> None:
         """End what is over, for ever: idle sessions, and those of changed accounts."""
-        is_readable = True
         while True:
-            accounts = None
-            try:
-                accounts = await self._accounts.all()
-                is_readable = True
-                self._note_changes(accounts)
-            except ConfigurationError as error:
-                if is_readable:  # said once
-                    log.error("accounts_unreadable", reason=str(error))
-                is_readable = False
-            for ended in self.sessions.sweep(accounts):
-                self.ledger.over(ended)
+            await self.look()
             await asyncio.sleep(_LOOK_S)
+
+    async def look(self) -> None:
+        """Read the accounts, and end what is over."""
+        accounts = None
+        try:
+            accounts = await self._accounts.all()
+            self._is_readable = True
+            self._note_changes(accounts)
+        except ConfigurationError as error:
+            if self._is_readable:  # said once
+                log.error("accounts_unreadable", reason=str(error))
+            self._is_readable = False
+        for ended in self.sessions.sweep(accounts):
+            self.ledger.over(ended)
 
     async def close(self) -> None:
         """Let go of the accounts."""
@@ -213,6 +253,11 @@ class Door:
             self._known,
             {account.name: account for account in accounts},
         )
+        self._tokens = {
+            token.digest: (account, token)
+            for account in self._known.values()
+            for token in account.tokens
+        }
         if before is None:
             return
         for name in sorted(before.keys() | self._known.keys()):
@@ -252,4 +297,7 @@ def _changed(old: Account | None, new: Account) -> str:
         return "made"
     changes = [f"was {old.role}"] if old.role is not new.role else []
     changes += ["password changed"] if old.stamp != new.stamp else []
+    ids, new_ids = ({t.id: t.label for t in a.tokens} for a in (old, new))
+    changes += [f"token made: {new_ids[id_]}" for id_ in new_ids.keys() - ids.keys()]
+    changes += [f"token revoked: {ids[id_]}" for id_ in ids.keys() - new_ids.keys()]
     return ", ".join(changes)

@@ -82,6 +82,14 @@ class Ledger:
             )
         )
 
+    def backtest(self, person: Person, what: str) -> None:
+        """Somebody had the past gone through."""
+        self._of_person(Deed.BACKTEST, person, reason=what)
+
+    def forbidden(self, person: Person, what: str) -> None:
+        """Somebody asked for what their role may not."""
+        self._of_person(Deed.REFUSAL, person, how=what, reason="may_not")
+
     def command(
         self,
         person: Person,
@@ -139,6 +147,21 @@ class Ledger:
                 role=session.role.value,
                 station=session.station,
                 how=session.how,
+                reason=reason,
+            )
+        )
+
+    def _of_person(
+        self, deed: Deed, person: Person, *, reason: str, how: str = ""
+    ) -> None:
+        self._note(
+            AuditEntry(
+                time=clock.now_ms(),
+                deed=deed,
+                by=person.by,
+                role=person.role.value,
+                station=person.station,
+                how=how,
                 reason=reason,
             )
         )

@@ -12,9 +12,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
+import msgspec
 
-from icu_stream.access.accounts import Account, key, stamp, taken, unknown
+from icu_stream.access.accounts import (
+    Account,
+    key,
+    stamp,
+    taken,
+    unknown,
+    unknown_token,
+)
 from icu_stream.access.roles import Role
+from icu_stream.access.tokens import Token
 from icu_stream.errors import ConfigurationError
 
 
@@ -22,6 +31,12 @@ _TIMEOUT_S = 5.0
 _MOST_CONNECTIONS = 2
 # Any number that nothing else on this database uses: "icu accounts" as ASCII, cut.
 _LOCK = 0x69637561
+# An account with its tokens, as one row.
+_ACCOUNTS = (
+    "SELECT *, (SELECT json_agg(t ORDER BY t.since_ms) FROM icu_tokens t "
+    "WHERE t.key = a.key)::text AS tokens FROM icu_accounts a"
+)
+_TOKENS = msgspec.json.Decoder(tuple[Token, ...])
 
 
 class PostgresAccounts:
@@ -41,17 +56,13 @@ class PostgresAccounts:
     async def all(self) -> Sequence[Account]:
         """Every account, by name."""
         async with self._connection() as connection:
-            rows = await connection.fetch("SELECT * FROM icu_accounts ORDER BY key")
+            rows = await connection.fetch(f"{_ACCOUNTS} ORDER BY key")
         return [_account(row) for row in rows]
 
     async def find(self, name: str) -> Account | None:
         """The account of a name, whatever its case."""
         async with self._connection() as connection:
-            row = await connection.fetchrow(
-                "SELECT * FROM icu_accounts WHERE key = $1",
-                key(name),
-            )
-        return None if row is None else _account(row)
+            return await _found(connection, key(name))
 
     async def add(self, account: Account) -> None:
         """Keep a new account."""
@@ -78,26 +89,59 @@ class PostgresAccounts:
             row = await connection.fetchrow(
                 "UPDATE icu_accounts SET role = coalesce($2, role), "
                 "hash = coalesce($3, hash), stamp = coalesce($4, stamp) "
-                "WHERE key = $1 RETURNING *",
+                "WHERE key = $1 RETURNING key",
                 key(name),
                 role.value if role else None,
                 hash_,
                 stamp() if hash_ else None,
             )
-        if row is None:
+            found = None if row is None else await _found(connection, row["key"])
+        if found is None:
             raise unknown(name)
-        return _account(row)
+        return found
 
     async def remove(self, name: str) -> Account:
         """Forget an account."""
-        async with self._connection() as connection:
-            row = await connection.fetchrow(
-                "DELETE FROM icu_accounts WHERE key = $1 RETURNING *",
-                key(name),
+        async with self._connection() as connection, connection.transaction():
+            found = await _found(connection, key(name))
+            if found is None:
+                raise unknown(name)
+            await connection.execute(
+                "DELETE FROM icu_accounts WHERE key = $1", key(name)
             )
-        if row is None:
+        return found
+
+    async def keep_token(self, name: str, token: Token) -> Account:
+        """Give an account one more token."""
+        async with self._connection() as connection:
+            try:
+                await connection.execute(
+                    "INSERT INTO icu_tokens (id, key, digest, label, since_ms, until_ms) "
+                    "VALUES ($1, $2, $3, $4, $5, $6)",
+                    token.id,
+                    key(name),
+                    token.digest,
+                    token.label,
+                    token.since_ms,
+                    token.until_ms,
+                )
+            except asyncpg.ForeignKeyViolationError:
+                raise unknown(name) from None
+            found = await _found(connection, key(name))
+        if found is None:
             raise unknown(name)
-        return _account(row)
+        return found
+
+    async def drop_token(self, id_: str) -> Account:
+        """Forget a token."""
+        async with self._connection() as connection:
+            owner = await connection.fetchval(
+                "DELETE FROM icu_tokens WHERE id = $1 RETURNING key", id_
+            )
+            found = None if owner is None else await _found(connection, owner)
+        if found is None:
+            raise unknown_token(id_)
+        return found
 
     async def close(self) -> None:
         """Close every connection."""
@@ -171,9 +215,19 @@ async def _migrate(connection: Any) -> None:
             await connection.execute((files / name).read_text())
 
 
+async def _found(connection: Any, key_: str) -> Account | None:
+    row = await connection.fetchrow(f"{_ACCOUNTS} WHERE a.key = $1", key_)
+    return None if row is None else _account(row)
+
+
 def _account(row: Any) -> Account:
     return Account(
-        row["name"], Role(row["role"]), row["hash"], row["stamp"], row["since_ms"]
+        row["name"],
+        Role(row["role"]),
+        row["hash"],
+        row["stamp"],
+        row["since_ms"],
+        _TOKENS.decode(row["tokens"] or "[]"),
     )
 
 

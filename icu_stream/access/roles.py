@@ -11,17 +11,25 @@ from icu_stream.contracts.commands import CommandType
 
 
 class Role(StrEnum):
-    """What a person is on this ward. Source: UI, roles."""
+    """What a person is on this ward. Source: UI, roles.
+
+    An integration is no person but another system of the hospital: who is admitted,
+    moved and discharged, and what the laboratory found, comes from there.
+    """
 
     VIEWER = "viewer"
     NURSE = "nurse"
     PHYSICIAN = "physician"
     CHARGE = "charge"
     ENGINEER = "engineer"
+    INTEGRATION = "integration"
 
 
 class Page(StrEnum):
-    """The pages, by the first part of their address."""
+    """What there is to see: the ward's pages, by the first part of their address.
+
+    The API shows the same things to the same roles.
+    """
 
     WARD = ""
     BED = "bed"
@@ -48,14 +56,22 @@ _LIMITS = frozenset(
         CommandType.PROPOSE_LIMITS,
     }
 )
+_PLACES = frozenset(
+    {
+        CommandType.ADMIT,
+        CommandType.TRANSFER,
+        CommandType.DISCHARGE,
+    }
+)
 # Each row of UI, roles, begins with what the row before it has: viewer, nurse, physician,
-# charge. Admission, transfer and discharge come from the hospital's own system.
+# charge. Admission, transfer and discharge come from the hospital's own system alone.
 MAY: dict[Role, frozenset[CommandType]] = {
     Role.VIEWER: frozenset(),
     Role.NURSE: _NURSING,
     Role.PHYSICIAN: _NURSING | _LIMITS,
     Role.CHARGE: _NURSING | _LIMITS,
     Role.ENGINEER: frozenset(),
+    Role.INTEGRATION: _PLACES | {CommandType.OBSERVE},
 }
 
 _CARE = frozenset({Page.WARD, Page.BED, Page.ALARMS, Page.LIMITS})
@@ -66,6 +82,7 @@ SEES: dict[Role, frozenset[Page]] = {
     Role.PHYSICIAN: _CARE,
     Role.CHARGE: _CARE | {Page.BURDEN, Page.WHATIF, Page.SYSTEM},
     Role.ENGINEER: _CARE | {Page.SYSTEM},
+    Role.INTEGRATION: _CARE,
 }
 
 

@@ -1,11 +1,12 @@
-"""`icu-stream users`: who may sign in with a password, from the command line.
+"""`icu-stream users`: who may sign in, and the tokens of programs, from the command line.
 
 A password is never an argument, which every process of the machine may read: it is asked
-for without echo, or comes from a file or standard input.
+for without echo, or comes from a file or standard input. A token is printed once.
 """
 
 import asyncio
 import datetime as dt
+import secrets
 import sys
 
 from collections.abc import Awaitable, Callable
@@ -15,14 +16,14 @@ from typing import Annotated, TypeVar
 import typer
 
 from icu_stream import clock, settings
-from icu_stream.access import store
+from icu_stream.access import store, tokens
 from icu_stream.access.accounts import Account, Accounts, new, taken, unknown
 from icu_stream.access.roles import Role
 from icu_stream.errors import ConfigurationError
 
 
 app = typer.Typer(
-    help="Local accounts of the ward view, where ICU_ACCOUNTS says. A running ward view "
+    help="Local accounts of the ward view and the API, where ICU_ACCOUNTS says. What runs "
     "heeds each change within 2 s.",
     no_args_is_help=True,
 )
@@ -45,17 +46,29 @@ _LONGEST_FILE = 4_096
 
 
 @app.command("add")
-def add(name: _Name, role: _RoleOption, password_file: _PasswordFile = None) -> None:
+def add(
+    name: _Name,
+    role: _RoleOption,
+    password_file: _PasswordFile = None,
+    password: Annotated[
+        bool,
+        typer.Option(
+            "--password/--no-password",
+            help="Without one nobody signs in as it: another system, with tokens alone.",
+        ),
+    ] = True,
+) -> None:
     """Make an account. A name that is taken, in whatever case, is refused."""
 
     async def act(accounts: Accounts) -> None:
         if await accounts.find(name) is not None:
             raise taken(name)  # before a password is thought of
-        hash_ = await asyncio.to_thread(_hash, password_file)
+        hash_ = await asyncio.to_thread(_hash if password else _none, password_file)
         await accounts.add(new(name, role, hash_, clock.now_ms()))
 
     _run(act)
-    typer.echo(f"{name} may sign in as {role.value}")
+    how = "may sign in as" if password else "may have tokens as"
+    typer.echo(f"{name} {how} {role.value}")
 
 
 @app.command("list")
@@ -64,10 +77,8 @@ def list_all() -> None:
     accounts = _run(lambda accounts: accounts.all())
     width = max((len(account.name) for account in accounts), default=0)
     for account in accounts:
-        since = dt.datetime.fromtimestamp(account.since_ms / 1000, dt.UTC)
-        typer.echo(
-            f"{account.name:<{width}}  {account.role.value:<9}  {since:%Y-%m-%d}"
-        )
+        since = _day(account.since_ms)
+        typer.echo(f"{account.name:<{width}}  {account.role.value:<11}  {since}")
     if not accounts:
         typer.echo("no accounts: icu-stream users add NAME --role nurse", err=True)
 
@@ -99,6 +110,56 @@ def set_password(name: _Name, password_file: _PasswordFile = None) -> None:
     typer.echo(f"{_run(act).name} has another password; their sessions end")
 
 
+@app.command("token")
+def token(
+    name: _Name,
+    label: Annotated[
+        str,
+        typer.Option(
+            help="For what: the station in every command and in the audit trail.",
+            show_default=False,
+        ),
+    ],
+    days: Annotated[
+        int, typer.Option(min=1, max=tokens.LONGEST_DAYS, help="How long it is good.")
+    ] = 365,
+) -> None:
+    """Make a token by which a program acts as this account, and print it, once."""
+    secret, kept = tokens.make(label, days, clock.now_ms())
+    _run(lambda accounts: accounts.keep_token(name, kept))
+    typer.echo(
+        f"token {kept.id} of {name} until {_day(kept.until_ms)}, shown this once:",
+        err=True,
+    )
+    typer.echo(secret)
+
+
+@app.command("tokens")
+def list_tokens() -> None:
+    """Print every token: id, until when, whose, for what."""
+    rows = [
+        f"{token.id}  {_day(token.until_ms)}  {account.name}  {token.label}"
+        for account in _run(lambda accounts: accounts.all())
+        for token in account.tokens
+    ]
+    typer.echo("\n".join(rows) or "no tokens: icu-stream users token NAME --label FOR")
+
+
+@app.command("revoke")
+def revoke(
+    id_: Annotated[
+        str, typer.Argument(metavar="ID", help="As icu-stream users tokens says.")
+    ],
+) -> None:
+    """End a token."""
+    owner: Account = _run(lambda accounts: accounts.drop_token(id_))
+    typer.echo(f"token {id_} of {owner.name} is no longer good")
+
+
+def _day(at_ms: int) -> str:
+    return f"{dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC):%Y-%m-%d}"
+
+
 def _run(act: Callable[[Accounts], Awaitable[_T]]) -> _T:
     async def run() -> _T:
         accounts = store.accounts(settings.load())
@@ -115,6 +176,13 @@ def _hash(file: Path | None) -> str:
     from icu_stream.access import passwords  # noqa: PLC0415
 
     return passwords.hashed(_asked() if file is None else _read(file))
+
+
+def _none(_file: Path | None) -> str:
+    """Of a password that nobody knows."""
+    from icu_stream.access import passwords  # noqa: PLC0415
+
+    return passwords.hashed(secrets.token_urlsafe(32))
 
 
 def _asked() -> str:

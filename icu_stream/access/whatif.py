@@ -6,6 +6,7 @@ and can be stopped. One person has one run at a time, and there are at most `MOS
 """
 
 import threading
+import uuid
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -169,6 +170,7 @@ class Run(msgspec.Struct):
     Attributes:
         question: What is asked.
         cancel: Set to stop it.
+        id: Which.
         share: How much is done.
         answer: Once there is one.
         failure: Why there is none.
@@ -177,6 +179,7 @@ class Run(msgspec.Struct):
 
     question: Question
     cancel: threading.Event
+    id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
     share: float = 0.0
     answer: Answer | None = None
     failure: str = ""

@@ -20,6 +20,7 @@ class Deed(StrEnum):
     SESSION_OVER = "session_over"
     COMMAND = "command"
     ACCOUNT = "account"
+    BACKTEST = "backtest"
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -32,10 +33,10 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             account is not written down, for it may be a password in the wrong field.
         role: As what; empty where nobody is known.
         station: From where: the name of the screen, else its address.
-        how: `sign_in`, `refusal`, `sign_out`, `session_over`: password, link or the
-            issuer of an identity.
+        how: `sign_in`, `refusal`, `sign_out`, `session_over`: password, link, token or the
+            issuer of an identity; `refusal` of what a role may not: what was asked for.
         reason: `refusal`, `session_over`: why. `command`: why it was asked. `account`:
-            what was changed.
+            what was changed. `backtest`: what was asked.
         command_id: `command`: of the command; its answer is in `command-results`.
         type: `command`: what was asked.
         patient_id: `command`: about whom.

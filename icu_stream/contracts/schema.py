@@ -8,7 +8,8 @@ import inspect
 import json
 import re
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -77,29 +78,56 @@ def table() -> str:
 
 
 def _components(root: str) -> dict[str, Json]:
-    """Schemas of all structs and enums, each attribute with its line of docstring."""
+    """Schemas of all messages, and of what they are made of."""
     structs = [topic.struct for topic in TOPICS if topic.struct is not None]
-    _, found = msgspec.json.schema_components(structs, ref_template=f"{root}/{{name}}")
-    types = _types(structs)
+    return described(structs, root)[1]
+
+
+def described(types: Sequence[Any], root: str) -> tuple[list[Json], dict[str, Json]]:
+    """Schemas of some types, each attribute with its line of docstring.
+
+    Args:
+        types: As annotations have them.
+        root: Of the references, such as `#/$defs`.
+
+    Returns:
+        The schema of each, and by name those of the structs and enums they are made of.
+    """
+    made, found = msgspec.json.schema_components(types, ref_template=f"{root}/{{name}}")
+    classes = _types(types)
     for name, schema in found.items():
-        text = inspect.getdoc(types[name]) or ""
+        text = inspect.getdoc(get_origin(classes[name]) or classes[name]) or ""
         summary, _, attributes = text.partition("\n\nAttributes:\n")
         schema["description"] = " ".join(summary.split())
         for attribute, line in _ATTRIBUTE.findall(attributes):
-            schema["properties"][attribute]["description"] = " ".join(line.split())
-    return found
+            name_ = _encoded(classes[name], attribute)
+            schema["properties"][name_]["description"] = " ".join(line.split())
+    return list(made), found
 
 
-def _types(structs: list[type]) -> dict[str, type]:
+def _encoded(cls: Any, attribute: str) -> str:
+    """The name of an attribute in JSON."""
+    fields = msgspec.structs.fields(cls)
+    return next(f.encode_name for f in fields if f.name == attribute)
+
+
+def _name(cls: Any) -> str:
+    """As msgspec names it: of a generic one, with what it is made of."""
+    arguments = [argument.__name__ for argument in get_args(cls)]
+    return f"{cls.__name__}_{'_'.join(arguments)}_" if arguments else str(cls.__name__)
+
+
+def _types(structs: Sequence[Any]) -> dict[str, Any]:
     """Every struct and enum that the structs are made of, by name."""
-    names: dict[str, type] = {}
+    names: dict[str, Any] = {}
     queue: list[Any] = list(msgspec.inspect.multi_type_info(structs))
     while queue:
         info = queue.pop()
         if isinstance(info, msgspec.inspect.StructType | msgspec.inspect.EnumType):
-            if info.cls.__name__ in names:
+            name = _name(info.cls)
+            if name in names:
                 continue
-            names[info.cls.__name__] = info.cls
+            names[name] = info.cls
         queue += [field.type for field in getattr(info, "fields", ())]
         queue += getattr(info, "types", ())
         parts = ("type", "item_type", "key_type", "value_type")

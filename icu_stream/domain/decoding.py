@@ -9,11 +9,13 @@ what makes the whole message useless is refused: no JSON, no patient, no time.
 
 import json
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
 
+from icu_stream.contracts.signals import BY_CODE
 from icu_stream.contracts.vitals import Identifier, Vitals
 from icu_stream.errors import ContractError
 
@@ -253,6 +255,23 @@ class _Reading:
             return bool(raw)
         self.mended += 1
         return False
+
+
+def plausible(values: Mapping[str, object]) -> dict[str, float]:
+    """The values that an instrument can show: a mended message holds anything.
+
+    >>> plausible({"hr": 0, "spo2": 101, "rr": True, "temp": float("nan"), "x": 1})
+    {'hr': 0}
+    """
+    return {
+        code: value
+        for code, value in values.items()
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)  # true is no number
+        and (signal := BY_CODE.get(code)) is not None
+        # NaN and the infinities fail the comparison.
+        and signal.low <= value <= signal.high
+    }
 
 
 def _kept(value: Any) -> Any:

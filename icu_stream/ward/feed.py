@@ -12,15 +12,11 @@ A broker that is away, now or later, is waited for without end. The page shows m
 that it has no data, because values and alarms age by themselves.
 """
 
-import asyncio
-import contextlib
-
 from collections.abc import Callable
 
 import msgspec
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import ConsumerRecord
 
 from icu_stream import bus, clock
 from icu_stream.contracts import envelope, topics
@@ -30,7 +26,7 @@ from icu_stream.contracts.commands import Command, CommandResult
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import Scores
 from icu_stream.domain import decoding
-from icu_stream.errors import ConfigurationError, ContractError
+from icu_stream.errors import ContractError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 from icu_stream.ward.canary import Canary
@@ -54,12 +50,6 @@ _READ_BACK_MS = {
 }
 # The worker states every alarm once a minute: docs/alarms.md, rule 19.
 COMPLETE_MS = 60_000
-# A transaction that is still open holds the end of a partition back; do not wait longer.
-_CATCH_UP_S = 10.0
-_ASSIGNED_S = 10.0
-_WAIT_MS = 200
-_MAX_RECORDS = 1_000
-_RETRY_S = (0.5, 1, 2, 5)
 
 _COMMAND = msgspec.json.Decoder(Command)
 _ALERT = msgspec.json.Decoder(Alert)
@@ -93,7 +83,6 @@ class Feed:
         self._settings = settings
         self._ward = ward
         self._heed = heed
-        self._next: dict[TopicPartition, int] = {}
         prefix = settings.topic_prefix
         self._readers: dict[str, Callable[[ConsumerRecord, int], None]] = {
             prefix + topics.VITALS.name: self._read_vitals,
@@ -102,105 +91,33 @@ class Feed:
             prefix + topics.HEARTBEATS.name: self._read_heartbeat,
             prefix + topics.COMMAND_RESULTS.name: self._read_result,
         }
+        self._follower = bus.Follower(
+            settings,
+            _READ_BACK_MS,
+            self._take,
+            opened=self._opened,
+            lost=self._lost,
+            turned=self._turned,
+        )
 
     async def run(self) -> None:
         """Read until cancelled; a broker that is away is tried again for ever."""
-        failures, said = 0, ""
-        while True:
-            # No topics yet: asking for one that is missing would make it on a broker
-            # that makes topics by itself, with the wrong number of partitions.
-            consumer = bus.consumer(self._settings)
-            try:
-                await self._open(consumer)
-                failures, said = 0, ""
-                await self._follow(consumer)
-            except (KafkaError, ConfigurationError, OSError, TimeoutError) as error:
-                retry_s = _RETRY_S[min(failures, len(_RETRY_S) - 1)]
-                failures += 1
-                reason = str(error) or type(error).__name__
-                if reason != said:  # once, and not every five seconds all night
-                    broker = self._settings.broker
-                    log.warning("ward_feed_lost", broker=broker, reason=reason)
-                    said = reason
-                await asyncio.sleep(retry_s)
-            finally:
-                with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                    await consumer.stop()
+        await self._follower.run()
 
-    async def _open(self, consumer: AIOKafkaConsumer) -> None:
-        """Connect, and go to where reading goes on, or begins."""
-        await consumer.start()
-        missing = self._readers.keys() - await consumer.topics()
-        if missing:
-            msg = (
-                f"topics missing: {', '.join(sorted(missing))}; "
-                "run: icu-stream topics create"
-            )
-            raise ConfigurationError(msg)
-        consumer.subscribe(topics=list(self._readers))
-        async with asyncio.timeout(_ASSIGNED_S):
-            # Without a group there is no listener to be told; it takes one round trip.
-            while {tp.topic for tp in consumer.assignment()} != self._readers.keys():  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-        parts = consumer.assignment()
-        if not self._next:
-            self._next = await self._starts(consumer, parts)
-        for tp in parts & self._next.keys():
-            consumer.seek(tp, self._next[tp])
+    def _opened(self, partitions: int) -> None:
         now_ms = clock.now_ms()
         self._ward.listen(now_ms, now_ms + COMPLETE_MS)
         if self._canary is not None:
             self._canary.open()
-        log.info("ward_feed_open", broker=self._settings.broker, partitions=len(parts))
+        broker = self._settings.broker
+        log.info("ward_feed_open", broker=broker, partitions=partitions)
 
-    async def _starts(
-        self, consumer: AIOKafkaConsumer, parts: set[TopicPartition]
-    ) -> dict[TopicPartition, int]:
-        """Where the present begins in each partition."""
-        ends: dict[TopicPartition, int] = await consumer.end_offsets(parts)
-        if self._settings.broker_kind == "embedded":
-            # It does not know offsets by time, and it keeps only what the demo wrote.
-            starts: dict[TopicPartition, int] = await consumer.beginning_offsets(parts)
-            return starts
-        now_ms = clock.now_ms()
-        prefix = self._settings.topic_prefix
-        wanted = {
-            tp: now_ms - _READ_BACK_MS[tp.topic.removeprefix(prefix)] for tp in parts
-        }
-        found = await consumer.offsets_for_times(wanted)
-        return {
-            tp: at.offset if (at := found[tp]) is not None else ends[tp] for tp in parts
-        }
+    def _lost(self, reason: str) -> None:
+        log.warning("ward_feed_lost", broker=self._settings.broker, reason=reason)
 
-    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
-        """Hand on what comes; say when the past has been read."""
-        ends = await consumer.end_offsets(consumer.assignment())
-        until_s = clock.monotonic_s() + _CATCH_UP_S
-        while True:
-            batches = await consumer.getmany(
-                timeout_ms=_WAIT_MS, max_records=_MAX_RECORDS
-            )
-            for tp, records in batches.items():
-                for record in records:
-                    self._take(record)
-                self._next[tp] = records[-1].offset + 1
-            self._ward.deadman.behind = self._behind(consumer)
-            if not self._ward.caught_up:
-                behind = [
-                    tp for tp, end in ends.items() if await consumer.position(tp) < end
-                ]
-                late = clock.monotonic_s() > until_s
-                self._ward.caught_up = not behind or late
-            # Reading back must not keep the browsers from their frames.
-            await asyncio.sleep(0)
-
-    def _behind(self, consumer: AIOKafkaConsumer) -> int:
-        """Records that Kafka has and this view has not read."""
-        return sum(
-            max(0, end - self._next.get(tp, end))
-            for tp in consumer.assignment()
-            if (end := consumer.highwater(tp)) is not None
-        )
+    def _turned(self) -> None:
+        self._ward.deadman.behind = self._follower.behind
+        self._ward.caught_up = self._follower.is_caught_up
 
     def _take(self, record: ConsumerRecord) -> None:
         """Hand on one record; what cannot be read is counted and passed over."""

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icu_stream.contracts.scores import Scores
-from icu_stream.contracts.signals import BY_CODE, INDEX
+from icu_stream.contracts.signals import INDEX
 from icu_stream.contracts.topics import DAY_MS, HOUR_MS
 
 
@@ -419,23 +419,6 @@ class Seen:
         """The last hours of one patient; see `History`."""
         past = self._find(patient_id)
         return None if past is None else past.course(hours, now_ms)
-
-
-def plausible(values: Mapping[str, object]) -> dict[str, float]:
-    """The values that an instrument can show: a mended message holds anything.
-
-    >>> plausible({"hr": 0, "spo2": 101, "rr": True, "temp": float("nan"), "x": 1})
-    {'hr': 0}
-    """
-    return {
-        code: value
-        for code, value in values.items()
-        if isinstance(value, int | float)
-        and not isinstance(value, bool)  # true is no number
-        and (signal := BY_CODE.get(code)) is not None
-        # NaN and the infinities fail the comparison.
-        and signal.low <= value <= signal.high
-    }
 
 
 def _placed(time_ms: int, arrived_ms: int) -> int:

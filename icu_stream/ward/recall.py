@@ -32,7 +32,7 @@ from icu_stream.domain import decoding, pause
 from icu_stream.errors import ContractError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
-from icu_stream.ward.history import Slices, plausible
+from icu_stream.ward.history import Slices
 from icu_stream.ward.tiles import POINT_MS, POINTS, Ward
 
 
@@ -167,7 +167,7 @@ class Recall:
                 if envelope.TICK in names or envelope.COMMAND in names:
                     return
                 message = decoding.decode(record.value)
-                values = plausible(message.values)
+                values = decoding.plausible(message.values)
                 told = slices.setdefault(patient_id, Slices())
                 told.measure(values, message.time, record.timestamp)
             elif record.topic == self._scores:

@@ -34,11 +34,11 @@ from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.scores import Scores
 from icu_stream.contracts.signals import BY_CODE
 from icu_stream.contracts.vitals import Vitals
-from icu_stream.domain import artefact, pause
+from icu_stream.domain import artefact, decoding, pause
 from icu_stream.ward import wording
 from icu_stream.ward.bed import Record
 from icu_stream.ward.deadman import DeadMan
-from icu_stream.ward.history import SCORE_MS, Past, plausible
+from icu_stream.ward.history import SCORE_MS, Past
 
 
 Row = dict[str, Any]
@@ -196,7 +196,7 @@ class Patient:
             # Only a change counts: after a transfer, a monitor may name its old bed on.
             self.bed = self._beds[message.device] = message.bed
         values: Mapping[str, Any] = message.values  # a mended message holds anything
-        carried = plausible(values)
+        carried = decoding.plausible(values)
         self.record.past.measure(carried, message.time, arrived_ms)
         doubted = self._doubted(message, carried, arrived_ms)
         for code, value in values.items():

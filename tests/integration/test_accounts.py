@@ -95,7 +95,7 @@ async def test_processes_that_start_at_once_make_the_tables_once(
     kept: Accounts, database: Postgres, tmp_path: Path
 ):
     connection = await asyncpg.connect(database.url, password=postgres.PASSWORD)
-    await connection.execute("DROP TABLE icu_accounts, icu_migrations")
+    await connection.execute("DROP TABLE icu_tokens, icu_accounts, icu_migrations")
     stores = [store.accounts(settings(database, tmp_path)) for _ in range(4)]
 
     await asyncio.gather(*(s.add(okafor(f"n{n}")) for n, s in enumerate(stores)))
@@ -106,7 +106,10 @@ async def test_processes_that_start_at_once_make_the_tables_once(
         await opened.close()
     await connection.close()
     assert names == ["n0", "n1", "n2", "n3"]
-    assert [row["name"] for row in applied] == ["0001_accounts.sql"]
+    assert [row["name"] for row in applied] == [
+        "0001_accounts.sql",
+        "0002_tokens.sql",
+    ]
 
 
 async def test_who_may_only_read_reads_and_what_it_may_not_is_one_sentence(
@@ -116,7 +119,7 @@ async def test_who_may_only_read_reads_and_what_it_may_not_is_one_sentence(
     connection = await asyncpg.connect(database.url, password=postgres.PASSWORD)
     await connection.execute(
         "CREATE ROLE reader LOGIN PASSWORD 'r'; "
-        "GRANT SELECT ON icu_accounts, icu_migrations TO reader"
+        "GRANT SELECT ON icu_accounts, icu_tokens, icu_migrations TO reader"
     )
     url = database.url.replace(postgres.USER, "reader")
     reading = store.accounts(
