@@ -173,6 +173,7 @@ class Lane(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> None:
         self.name = name
         self.error: str | None = None
+        self._counts: dict[Counter, int] = {}
         self._topics = {settings.topic_prefix + one: one for one in names}
         self._store = store
         self._opening = opening
@@ -202,10 +203,10 @@ class Lane(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]
             "ready": self.is_ready,
             "group": self.group,
             "lag": sum(self._lag.values()),
-            "written": _count(WRITTEN, self.name),
-            "refused": _count(REFUSED, self.name),
-            "expired": _count(EXPIRED, self.name),
-            "retries": _count(RETRIES, self.name),
+            "written": self._counts.get(WRITTEN, 0),
+            "refused": self._counts.get(REFUSED, 0),
+            "expired": self._counts.get(EXPIRED, 0),
+            "retries": self._counts.get(RETRIES, 0),
             "outage_s": outage_s,
             "error": self.error,
         }
@@ -243,6 +244,9 @@ class Lane(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = bus.consumer(
             self._settings,
             group_id=self.group,
+            # Who has a name is back at once; without one the group waits for the dead.
+            group_instance_id=self._settings.instance_id,
+            session_timeout_ms=round(1_000 * self._settings.session_timeout_s),
             auto_offset_reset="earliest",
             max_poll_interval_ms=_SILENT_MS,
             fetch_max_bytes=_FETCH_BYTES,
@@ -328,8 +332,8 @@ class Lane(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]
             await self._keep(taken[:middle])
             await self._keep(taken[middle:])
             return
-        WRITTEN.labels(self.name).inc(len(rows) - expired)
-        EXPIRED.labels(self.name).inc(expired)
+        self._count(WRITTEN, len(rows) - expired)
+        self._count(EXPIRED, expired)
 
     async def _persist(self, act: Callable[[], Awaitable[T]]) -> T:
         """Try until the store answers."""
@@ -339,7 +343,7 @@ class Lane(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]
                 done = await act()
             except (StorageError, ConfigurationError) as error:
                 self._fail(str(error))
-                RETRIES.labels(self.name).inc()
+                self._count(RETRIES)
                 first_s = getattr(error, "retry_after_s", 1.0)
                 await asyncio.sleep(min(first_s * 2 ** min(tries, 8), _LONGEST_WAIT_S))
                 tries += 1
@@ -358,7 +362,7 @@ class Lane(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]
             key=dead_letters.key(*where),
             headers=dead_letters.headers(*where, f"archive: {reason}", len(value)),
         )
-        REFUSED.labels(self.name).inc()
+        self._count(REFUSED)
         log.warning(
             "archive_refused",
             lane=self.name,
@@ -379,10 +383,10 @@ class Lane(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]
             await self._store.settle(minutes, now_ms)
         except StorageError as error:
             self._fail(str(error))  # the next write waits, if the store is away
-            RETRIES.labels(self.name).inc()
+            self._count(RETRIES)
             return
         self._owed.done(minutes)
-        FIGURED.labels(self.name).inc(len(minutes))
+        self._count(FIGURED, len(minutes))
         self._mend()
 
     async def _commit(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
@@ -424,6 +428,11 @@ class Lane(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]
             with contextlib.suppress(IllegalStateError):
                 self._lag[place] = max(0, (consumer.highwater(place) or at) - at)
         LAG.labels(self.name).set(sum(self._lag.values()))
+
+    def _count(self, counter: Counter, number: int = 1) -> None:
+        """Count for `/metrics` and for `/readyz`."""
+        counter.labels(self.name).inc(number)
+        self._counts[counter] = self._counts.get(counter, 0) + number
 
     def _fail(self, reason: str) -> None:
         if self._since_s is None:
@@ -511,12 +520,3 @@ def _place(settings: Settings, what: str) -> str:
     if what == "series" and settings.influx_url is not None:
         return "InfluxDB"
     return "PostgreSQL" if settings.postgres_dsn else "the embedded PostgreSQL"
-
-
-def _count(counter: Counter, lane: str) -> int:
-    """What a counter stands at."""
-    for metric in counter.collect():
-        for sample in metric.samples:
-            if sample.labels.get("lane") == lane and sample.name.endswith("_total"):
-                return int(sample.value)
-    return 0

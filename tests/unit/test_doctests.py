@@ -18,7 +18,13 @@ def modules(package: ModuleType) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", [*modules(contracts), *modules(domain)])
+STORAGE = [
+    f"icu_stream.storage.{name}"
+    for name in ("influx", "intake", "partitions", "records", "sampling")
+]
+
+
+@pytest.mark.parametrize("name", [*modules(contracts), *modules(domain), *STORAGE])
 def test_every_example_in_a_docstring_is_so(name):
     failed, _ = doctest.testmod(importlib.import_module(name))
 
