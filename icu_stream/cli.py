@@ -13,6 +13,7 @@ from icu_stream.access import users
 from icu_stream.contracts import schema
 from icu_stream.domain import alarm_page
 from icu_stream.errors import ConfigurationError, IcuStreamError
+from icu_stream.pager import command as pager
 
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
 topics_app = typer.Typer(help="The Kafka topics.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics", rich_help_panel="Tools")
 app.add_typer(users.app, name="users", rich_help_panel="Tools")
+app.add_typer(pager.app, name="pager", rich_help_panel="Processes")
 gateway_app = typer.Typer(
     help="The hospital's other systems: HL7 v2 and FHIR.", no_args_is_help=True
 )
@@ -374,6 +376,12 @@ def export_stay(
         str | None,
         typer.Option("--to", help="No arrival from then on.", show_default=False),
     ] = None,
+    records: Annotated[
+        bool,
+        typer.Option(
+            "--records", help="What the archive keeps; from and to by devices' clocks."
+        ),
+    ] = False,
 ) -> None:
     """Write what Kafka keeps of one patient: vital signs and alarms, without a name.
 
@@ -382,7 +390,8 @@ def export_stay(
     """
     from icu_stream.gateways import stay  # noqa: PLC0415
 
-    counts = stay.export(settings.load(), stay.span(patient, first, last), output)
+    wanted = stay.span(patient, first, last)
+    counts = stay.export(settings.load(), wanted, output, from_records=records)
     typer.echo(f"{counts.messages} messages, {counts.alarms} alarms in {output}")
 
 

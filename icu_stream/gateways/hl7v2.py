@@ -5,8 +5,8 @@ text is a part that is not there. Only what is asked for is unescaped. A message
 one pass over its bytes, and what a sender may ask of us is bounded: segments, the length of
 a field that is used, and escapes that make text longer do not exist here.
 
-python-hl7 0.4 is not used, though it reads the same: it makes an object of each component
-(a message of 1 MiB takes seconds), and unescaping ``\.sp99999999999\`` takes all memory.
+python-hl7 0.4.5 is not used, though it reads the same (the tests compare): 1 MiB of
+separators takes it 14 s (13 ms here), and ``\.sp50000000\``, unescaped, 50 MB.
 
 =====  ==================  ========================================================
 MSH    what                here

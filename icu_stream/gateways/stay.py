@@ -1,15 +1,16 @@
-"""`icu-stream export`: one patient's stay as a FHIR Bundle or CSV, from Kafka's topics.
+"""`icu-stream export`: one patient's stay as a FHIR Bundle or CSV.
 
-Both are written piece by piece, so a week at one message a second takes no memory. A topic
-is read twice at most: the patient's partition of vitals, then that of alerts.
+From Kafka's topics, which keep the last days, or from the records that the archive keeps.
+Either way it is written piece by piece, so a week at one message a second takes no memory.
 """
 
 import asyncio
+import contextlib
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -22,10 +23,12 @@ from icu_stream.contracts.alerts import Alert
 from icu_stream.contracts.commands import Command, CommandType
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import decoding
-from icu_stream.errors import ConfigurationError, ContractError
+from icu_stream.errors import ConfigurationError, ContractError, StorageError
 from icu_stream.gateways import fhir, flatfile
 from icu_stream.gateways.fhir import Stay
 from icu_stream.settings import Settings
+from icu_stream.storage import records
+from icu_stream.storage.records import Records
 
 
 class Arrived(NamedTuple):
@@ -54,80 +57,94 @@ class Span(NamedTuple):
     to_ms: int | None = None
 
 
+class Told:
+    """What the messages of a stay, one after the other, tell of it.
+
+    Args:
+        patient_id: Whose.
+    """
+
+    def __init__(self, patient_id: str) -> None:
+        self._stay = Stay(patient_id, "", None, None, False)
+
+    @property
+    def stay(self) -> Stay:
+        """The stay, as far as it was told."""
+        return self._stay
+
+    def measured(self, bed: str, time: int) -> None:
+        """Something was measured."""
+        told = self._stay
+        self._stay = told._replace(
+            bed=bed or told.bed,
+            first_ms=time if told.first_ms is None else min(told.first_ms, time),
+            last_ms=time if told.last_ms is None else max(told.last_ms, time),
+            is_over=False,
+        )
+
+    def asked(self, command: Command) -> None:
+        """The patient came, went or was moved."""
+        if command.type is CommandType.DISCHARGE:
+            self._stay = self._stay._replace(is_over=True)
+        elif command.type in {CommandType.ADMIT, CommandType.TRANSFER}:
+            bed = command.bed or self._stay.bed
+            self._stay = self._stay._replace(is_over=False, bed=bed)
+
+
+class Source(Protocol):
+    """Where a stay is read."""
+
+    @property
+    def stay(self) -> Stay:
+        """The stay, once its vitals have been read."""
+
+    def vitals(self) -> AsyncIterator[Arrived]:
+        """What was measured, from the beginning on."""
+
+    async def alarms(self) -> list[list[Alert]]:
+        """The alerts of each alarm, in the order of their onsets."""
+
+
 class Log:
     """What Kafka's topics hold of one patient.
 
     Args:
         settings: Where Kafka is.
-        span: What is wanted.
-
-    Attributes:
-        bed: The last one, once the vitals have been read.
-        is_over: Was the patient discharged after the last message?
-        first_ms: Of the first message, likewise.
-        last_ms: Of the last one.
+        span: What is wanted, by arrival.
     """
 
     def __init__(self, settings: Settings, span: Span) -> None:
-        self.bed = ""
-        self.is_over = False
-        self.first_ms: int | None = None
-        self.last_ms: int | None = None
+        self._told = Told(span.patient_id)
         self._settings = settings
         self._span = span
 
     @property
     def stay(self) -> Stay:
-        """The stay as the vitals tell it."""
-        return Stay(
-            self._span.patient_id, self.bed, self.first_ms, self.last_ms, self.is_over
-        )
+        """The stay, once its vitals have been read."""
+        return self._told.stay
 
     async def vitals(self) -> AsyncIterator[Arrived]:
         """What was measured, in the order of arrival."""
         async for value, headers, arrived_ms in self._records(topics.VITALS.name):
             if envelope.COMMAND in headers:
-                self._heed(value)
+                with contextlib.suppress(msgspec.DecodeError, msgspec.ValidationError):
+                    self._told.asked(_COMMAND.decode(value))
             elif envelope.TICK not in headers:
                 try:
                     found = decoding.decode(value)
                 except ContractError:
                     continue  # the worker has kept it in dead-letters
-                if not found.values and not found.status:
-                    continue
-                self.bed = found.bed or self.bed
-                self.is_over = False
-                first, last = self.first_ms, self.last_ms
-                self.first_ms = found.time if first is None else min(first, found.time)
-                self.last_ms = found.time if last is None else max(last, found.time)
-                yield Arrived(found, arrived_ms)
+                if found.values or found.status:
+                    self._told.measured(found.bed, found.time)
+                    yield Arrived(found, arrived_ms)
 
     async def alarms(self) -> list[list[Alert]]:
         """The alerts of each alarm, in the order of their onsets."""
-        found: dict[str, list[Alert]] = {}
-        seen: set[tuple[str, int]] = set()
+        found = []
         async for value, _, _ in self._records(topics.ALERTS.name):
-            try:
-                alert = _ALERT.decode(value)
-            except (msgspec.DecodeError, msgspec.ValidationError):
-                continue
-            key = (alert.alert_id, alert.transition)
-            if key not in seen:  # a restatement, or a repeat after a crash
-                seen.add(key)
-                found.setdefault(alert.alert_id, []).append(alert)
-        return sorted(found.values(), key=lambda alerts: alerts[0].onset)
-
-    def _heed(self, value: bytes) -> None:
-        """A patient's coming, going and moving."""
-        try:
-            command = _COMMAND.decode(value)
-        except (msgspec.DecodeError, msgspec.ValidationError):
-            return
-        if command.type is CommandType.DISCHARGE:
-            self.is_over = True
-        elif command.type in {CommandType.ADMIT, CommandType.TRANSFER}:
-            self.is_over = False
-            self.bed = command.bed or self.bed
+            with contextlib.suppress(msgspec.DecodeError, msgspec.ValidationError):
+                found.append(_ALERT.decode(value))
+        return _by_alarm(found)
 
     async def _records(
         self, name: str
@@ -159,8 +176,110 @@ class Log:
             await consumer.stop()
 
 
+class Kept:
+    """What the archive keeps of one patient.
+
+    Args:
+        kept: The records.
+        span: What is wanted, by the device's clock.
+        now_ms: By ours.
+    """
+
+    def __init__(self, kept: Records, span: Span, now_ms: int) -> None:
+        self._told = Told(span.patient_id)
+        self._kept = kept
+        self._patient_id = span.patient_id
+        self._start_ms = span.from_ms or 0
+        # Devices' clocks may be ahead of ours.
+        self._end_ms = now_ms + topics.DAY_MS if span.to_ms is None else span.to_ms
+
+    @property
+    def stay(self) -> Stay:
+        """The stay, once its vitals have been read."""
+        return self._told.stay
+
+    async def vitals(self) -> AsyncIterator[Arrived]:
+        """What was measured, in the order of its time."""
+        # At most once a shift: they fit into one page.
+        moves = [c for c in await self._commands() if c.type in _MOVES]
+        after: str | None = None
+        while True:
+            page = await self._kept.series.vitals(
+                self._patient_id, self._start_ms, self._end_ms, after=after, most=_PAGE
+            )
+            for row in page.rows:
+                while moves and moves[0].time <= row.time_ms:
+                    self._told.asked(moves.pop(0))
+                self._told.measured(row.bed, row.time_ms)
+                yield Arrived(
+                    Vitals(
+                        patient_id=row.patient_id,
+                        time=row.time_ms,
+                        bed=row.bed,
+                        device=row.device,
+                        values=dict(row.values),
+                        status=dict(row.status),
+                        interval_s=row.interval_s,
+                        primary=row.is_primary,
+                    ),
+                    row.arrived_ms,
+                )
+            after = page.after
+            if after is None:
+                break
+        for move in moves:
+            self._told.asked(move)
+
+    async def alarms(self) -> list[list[Alert]]:
+        """The alerts of each alarm, in the order of their onsets."""
+        found: list[Alert] = []
+        after: str | None = None
+        while True:
+            page = await self._kept.transitions(
+                patient_id=self._patient_id,
+                start_ms=self._start_ms,
+                end_ms=self._end_ms,
+                standing=False,
+                after=after,
+                most=_PAGE,
+            )
+            found += page.rows
+            after = page.after
+            if after is None:
+                return _by_alarm(found)
+
+    async def _commands(self) -> list[Command]:
+        """Who asked what, the oldest first."""
+        found: list[Command] = []
+        after: str | None = None
+        while True:
+            page = await self._kept.commands(
+                patient_id=self._patient_id,
+                start_ms=self._start_ms,
+                end_ms=self._end_ms,
+                after=after,
+                most=_PAGE,
+            )
+            found += page.rows
+            after = page.after
+            if after is None:
+                return found[::-1]
+
+
 _ALERT = msgspec.json.Decoder(Alert)
 _COMMAND = msgspec.json.Decoder(Command)
+_MOVES = frozenset({CommandType.ADMIT, CommandType.TRANSFER, CommandType.DISCHARGE})
+_PAGE = 1_000
+_VITALS = topics.VITALS.name
+
+
+def _by_alarm(alerts: list[Alert]) -> list[list[Alert]]:
+    """Without restatements and what came twice after a crash."""
+    found: dict[str, dict[int, Alert]] = {}
+    for alert in alerts:
+        found.setdefault(alert.alert_id, {}).setdefault(alert.transition, alert)
+    told = [list(transitions.values()) for transitions in found.values()]
+    return sorted(told, key=lambda transitions: transitions[0].onset)
 
 
 class Counts(NamedTuple):
@@ -189,26 +308,38 @@ def span(patient_id: str, first: str | None, last: str | None) -> Span:
     return Span(patient_id, _moment(first), _moment(last))
 
 
-def export(settings: Settings, span: Span, path: Path) -> Counts:
+def export(settings: Settings, span: Span, path: Path, *, from_records: bool) -> Counts:
     """Write a stay to a file, which is there when it is whole.
 
     Args:
-        settings: Where Kafka is.
+        settings: Where Kafka and the stores are.
         span: What is wanted.
         path: `.csv` for CSV, `.json` for a FHIR Bundle.
+        from_records: What the archive keeps, instead of Kafka.
 
     Raises:
-        ConfigurationError: Kafka or the file is not as it must be, or nothing is known of
-            the patient.
+        ConfigurationError: Kafka, a store or the file is not as it must be, or nothing is
+            known of the patient.
+        StorageError: A store does not answer.
     """
-    write = _WRITERS.get(path.suffix)
-    if write is None:
+
+    async def fill(write_out: Callable[[str], object]) -> Counts:
+        if not from_records:
+            return await write(Log(settings, span), write_out)
+        async with records.opened(settings) as kept:
+            return await write(Kept(kept, span, clock.now_ms()), write_out)
+
+    if path.suffix not in _WRITERS:
         msg = f"{path}: want a name that ends in .csv or .json"
         raise ConfigurationError(msg)
+    write = _WRITERS[path.suffix]
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("w", encoding="utf-8", newline="") as file:
-            counts = asyncio.run(write(Log(settings, span), file.write))
+            counts = asyncio.run(fill(file.write))
+    except StorageError:
+        part.unlink(missing_ok=True)
+        raise
     except OSError as error:
         part.unlink(missing_ok=True)
         msg = f"{path}: {error.strerror or error}"
@@ -219,13 +350,14 @@ def export(settings: Settings, span: Span, path: Path) -> Counts:
         raise ConfigurationError(msg) from error
     if not counts.messages:
         part.unlink()
-        msg = f"nothing of patient {span.patient_id} in {settings.topic_prefix}{topics.VITALS.name}; see ICU_TOPIC_PREFIX and ICU_PARTITIONS"
+        where = "the records" if from_records else settings.topic_prefix + _VITALS
+        msg = f"nothing of patient {span.patient_id} in {where}"
         raise ConfigurationError(msg)
     part.replace(path)
     return counts
 
 
-async def _csv(log: Log, write: Callable[[str], object]) -> Counts:
+async def _csv(log: Source, write: Callable[[str], object]) -> Counts:
     write(flatfile.HEADER)
     count = 0
     async for arrived in log.vitals():
@@ -235,7 +367,7 @@ async def _csv(log: Log, write: Callable[[str], object]) -> Counts:
     return Counts(count, 0)
 
 
-async def _fhir(log: Log, write: Callable[[str], object]) -> Counts:
+async def _fhir(log: Source, write: Callable[[str], object]) -> Counts:
     out = fhir.Bundle(clock.now_ms())
     write(out.begin())
     write(out.entry(fhir.patient(log.stay.patient_id)))

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.operationoutcome import OperationOutcome
+from pydantic import SecretStr
 
 from icu_stream import bus
 from icu_stream.contracts import topics
@@ -32,10 +33,14 @@ from icu_stream.contracts.vitals import Vitals
 from icu_stream.gateways import stay
 from icu_stream.settings import Settings
 from icu_stream.sources import readers
+from icu_stream.storage import intake, migrate, postgres
+from icu_stream.storage.series import PostgresSeries
+from icu_stream.storage.trail import PostgresTrail
 from tests.gateway import Gateway
 from tests.integration import replica
 from tests.kafka import Kafka
 from tests.monitor import AlarmManager, Monitor, flood, framed, message
+from tests.postgres import PASSWORD, Postgres
 from tests.unit.gateways.test_pcd04 import alert
 from tests.worker import Worker
 
@@ -544,7 +549,7 @@ async def test_an_alert_that_is_always_refused_does_not_hold_up_the_others(
 
 
 async def test_from_the_monitor_over_the_worker_to_the_alarm_manager(
-    module_kafka: Kafka, tmp_path: Path
+    module_kafka: Kafka, postgres_server: Postgres, tmp_path: Path
 ):
     site = module_kafka.settings(hl7_alerts_timeout_s=1.0)
     async with AlarmManager() as manager:
@@ -567,28 +572,55 @@ async def test_from_the_monitor_over_the_worker_to_the_alarm_manager(
     assert "|A~PH~SP|" in text
     assert "p-0030^^^^PI" in text
     assert "Mustermann" not in text
-    # The same stay, as files.
-    for name in ("stay.json", "stay.csv"):
-        span = stay.span("p-0030", None, None)
-        counts = await asyncio.to_thread(stay.export, site, span, tmp_path / name)
-        assert counts.messages == 4
-    bundle = json.loads((tmp_path / "stay.json").read_text())
-    Bundle.model_validate(bundle)
-    kinds = [e["resource"]["resourceType"] for e in bundle["entry"]]
+    # The same stay, as files, from Kafka and from the records.
+    site = site.model_copy(
+        update={
+            "postgres_dsn": postgres_server.database(),
+            "postgres_password": SecretStr(PASSWORD),
+        }
+    )
+    await archive(site)
+    span = stay.span("p-0030", None, None)
+    bundles = []
+    for name, from_records in (("k", False), ("r", True)):
+        for kind in ("json", "csv"):
+            path = tmp_path / f"{name}.{kind}"
+            counts = await asyncio.to_thread(
+                stay.export, site, span, path, from_records=from_records
+            )
+            assert counts.messages == 4
+        bundles.append(json.loads((tmp_path / f"{name}.json").read_text()))
+        [stream] = readers.open_recording(tmp_path / f"{name}.csv")
+        assert [v.values["spo2"] for v in stream.read(0)] == [97, 97, 75, 75]
+    kafkas, recorded = ([e["resource"] for e in b["entry"]] for b in bundles)
+    Bundle.model_validate(bundles[0])
+    kinds = [resource["resourceType"] for resource in kafkas]
     assert (kinds[0], kinds.count("Observation"), kinds.count("Encounter")) == (
         "Patient",
         8,
         1,
     )
-    details = [
-        e["resource"]["code"]["coding"][0]["code"]
-        for e in bundle["entry"]
-        if e["resource"]["resourceType"] == "DetectedIssue"
+    assert "spo2.desat" in [
+        resource["code"]["coding"][0]["code"]
+        for resource in kafkas
+        if resource["resourceType"] == "DetectedIssue"
     ]
-    assert "spo2.desat" in details
-    assert "Mustermann" not in json.dumps(bundle)
-    [stream] = readers.open_recording(tmp_path / "stay.csv")
-    assert [v.values["spo2"] for v in stream.read(0)] == [97, 97, 75, 75]
+    assert "Mustermann" not in json.dumps(bundles)
+    assert kafkas == recorded
+
+
+async def archive(site: Settings) -> None:
+    """Put what Kafka has into the records."""
+    async with postgres.database(site) as database:
+        await migrate.upgrade(database)
+    log = await replica.log_of(site)
+    told = await replica.read(site, site.topic_prefix + topics.ALERTS.name)
+    now_ms = time.time_ns() // 1_000_000
+    async with postgres.pool(site, name="a test") as pool:
+        series, trail = PostgresSeries(pool, site), PostgresTrail(pool)
+        await series.tend(now_ms)
+        await series.write([m for r in log if (m := intake.vitals(r))], now_ms)
+        await trail.write([s for r in told if (s := intake.alerts(r))], now_ms)
 
 
 # --- Kafka away: last, since it is frozen -------------------------------------------------
