@@ -130,6 +130,27 @@ async def test_07_a_lost_frame_is_followed_by_a_snapshot(
     await page.context.close()
 
 
+# For 3.2 s: how often the strips of a priority change their colours, and how often two of
+# one priority were seen to differ.
+FLASHES = """async () => {
+  const found = { high: 0, medium: 0, low: 0, apart: 0 };
+  const before = {};
+  const end = performance.now() + 3200;
+  while (performance.now() < end) {
+    for (const level of ["high", "medium", "low"]) {
+      const strips = [...document.querySelectorAll(`.tile.${level} .al`)];
+      const colours = new Set(strips.map((strip) => getComputedStyle(strip).backgroundColor));
+      if (colours.size !== 1) found.apart += 1;
+      const [colour] = colours;
+      if (before[level] && before[level] !== colour) found[level] += 1;
+      before[level] = colour;
+    }
+    await new Promise((then) => setTimeout(then, 20));
+  }
+  return found;
+}"""
+
+
 async def test_08_all_flashing_has_one_phase_and_two_speeds_and_none_when_not_wanted(
     shared: tuple[Hospital, WardView], browser: Browser, page: Page
 ):
@@ -147,15 +168,18 @@ async def test_08_all_flashing_has_one_phase_and_two_speeds_and_none_when_not_wa
     still = await open_page(browser, view, reduced_motion="reduce")
     await until(still, "document.querySelectorAll('.tile.low').length === 2", 2)
 
-    flashes = await page.evaluate(
-        "document.getAnimations().map((a) => [a.effect.getTiming().duration, a.startTime])"
-    )
+    flashes = await page.evaluate(FLASHES)
+    calm = await still.evaluate(FLASHES)
     underlined = await still.evaluate(
         "getComputedStyle(document.querySelector('.tile.high .al')).textDecorationLine"
     )
 
-    assert sorted(flashes) == [[500, 0]] * 2 + [[1600, 0]] * 2
-    assert await still.evaluate("document.getAnimations().length") == 0
+    # In 3.2 s 2 Hz change 12 times and 0.625 Hz 4; a busy machine leaves some out.
+    assert 6 <= flashes["high"] <= 14
+    assert 2 <= flashes["medium"] <= 5
+    assert flashes["low"] == 0
+    assert flashes["apart"] == 0
+    assert set(calm.values()) == {0}
     assert underlined == "underline"
     await still.context.close()
     await clear(hospital, *alerts)
@@ -176,15 +200,13 @@ GRAY = """() => [...document.querySelectorAll(".tile.high, .tile.medium, .tile.l
     const [a, b] = [gray(style.color), gray(style.backgroundColor)].sort();
     return (b + 0.05) / (a + 0.05);
   };
-  const [flash] = strip.getAnimations();
-  const ratios = [contrast()];
-  if (flash) {
-    const half = flash.effect.getTiming().duration / 2;
-    flash.pause();
-    ratios.length = 0;
-    for (const time of [0, half]) { flash.currentTime = time; ratios.push(contrast()); }
-    flash.play();
-  }
+  const { dataset } = document.documentElement;
+  const now = dataset.dim;
+  const ratios = ["", "high medium"].map((dim) => {
+    dataset.dim = dim;
+    return contrast();
+  });
+  dataset.dim = now;
   return [tile.dataset.bed, strip.textContent, Math.min(...ratios)];
 })"""
 

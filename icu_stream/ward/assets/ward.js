@@ -181,7 +181,6 @@
       wasComplete = isComplete;
       drawUnits();
       drawList();
-      flashTogether();
     }
     announce();
   }
@@ -594,7 +593,6 @@
     for (const [id, tile] of sorted) tiles.set(id, tile);
     PHONE.place(mounted, tiles);
     rove();
-    flashTogether();
   }
 
   /* What may be chosen about the tiles at this screen. */
@@ -630,10 +628,17 @@
 
   // ---------------------------------------------------------------- flashing, themes
 
-  /* All strips of a priority flash in one phase: many phases would be one long flicker. */
-  function flashTogether() {
-    for (const animation of document.getAnimations())
-      if (animation.startTime !== 0) animation.startTime = 0;
+  /* All strips of a priority flash in one phase: many phases would be one long flicker. 2 Hz
+   * and 0.625 Hz, the second half of each period dim. */
+  const FLASHES = { high: 500, medium: 1600 };
+
+  function flash() {
+    const now = performance.now();
+    const { dataset } = document.documentElement;
+    const dim = Object.keys(FLASHES).filter((p) => now % FLASHES[p] >= FLASHES[p] / 2);
+    if (dataset.dim !== dim.join(" ")) dataset.dim = dim.join(" ");
+    const left = Object.values(FLASHES).map((ms) => ms / 2 - (now % (ms / 2)));
+    setTimeout(flash, Math.min(...left) + 1);
   }
 
   function isNight() {
@@ -723,5 +728,6 @@
   });
 
   checkHour();
+  flash();
   LINK.begin({ frame: hear, lost: lose });
 })();
