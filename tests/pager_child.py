@@ -7,10 +7,9 @@ import asyncio
 
 from pathlib import Path
 
-from icu_stream.pager import plan
+from icu_stream.pager import plan, sender
 from icu_stream.pager.outbox import Outbox
 from icu_stream.pager.posting import Post
-from icu_stream.pager.sender import Sender
 from icu_stream.settings import Settings
 from icu_stream.storage import postgres
 
@@ -25,9 +24,10 @@ async def _send(
 ) -> None:
     settings = Settings(_env_file=None, postgres_dsn=dsn, postgres_password=password)
     made, post = plan.load(config), Post(5)
+    sender.LOOK_S = 0.02  # what the one before left is looked for at once
     async with postgres.pool(settings) as pool:
         outbox = Outbox(pool, made, None, name)
-        sender = Sender(
+        sending = sender.Sender(
             outbox,
             made,
             made.connect(post, "en"),
@@ -35,4 +35,4 @@ async def _send(
             lambda target: None,
             lease_s,
         )
-        await sender.run()
+        await sending.run()

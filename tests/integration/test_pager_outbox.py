@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from icu_stream import clock
 from icu_stream.contracts.alerts import Event, Priority, State
-from icu_stream.pager import outbox, plan, retry
+from icu_stream.pager import outbox, plan, retry, sender
 from icu_stream.pager.outbox import Lost, Outbox
 from icu_stream.pager.plan import Plan
 from icu_stream.pager.posting import Post
@@ -67,7 +67,7 @@ class Desk:
         """A sender, and what brings its chains forward, while the block lasts."""
         post = Post(self.plan.timeout_s)
         channels = self.plan.connect(post, "en")
-        sender = Sender(
+        sending = Sender(
             self.outbox,
             self.plan,
             channels,
@@ -76,7 +76,7 @@ class Desk:
             lease_s,
         )
         tasks = [
-            asyncio.create_task(sender.run()),
+            asyncio.create_task(sending.run()),
             asyncio.create_task(self._advance()),
         ]
         try:
@@ -267,7 +267,10 @@ async def test_an_escalation_goes_on_where_it_was_after_a_restart(
     assert gap_s >= 0.25  # what was missed is made up for, and not all of it at once
 
 
-async def test_two_senders_side_by_side_send_each_page_once(pool, receiver, tmp_path):
+async def test_two_senders_side_by_side_send_each_page_once(
+    pool, receiver, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sender, "MOST", 4)  # else one of them takes all at once
     people = tuple(f"n{i}" for i in range(10))
     who = ", ".join(f'"{name}"' for name in people)
     chain = f"{{ after_s = 0, page = [{who}] }}"
@@ -533,7 +536,7 @@ async def test_a_sender_that_is_killed_fifty_times_loses_nothing_and_doubles_no_
     desk = Desk(pool, plan.load(config))
 
     def start(number: int) -> Any:
-        arguments = (dsn, PASSWORD, config, f"s{number}", 0.3)
+        arguments = (dsn, PASSWORD, config, f"s{number}", 0.1)
         process = forks.Process(target=pager_child.send, args=arguments)
         process.start()
         return process
