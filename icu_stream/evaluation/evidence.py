@@ -562,10 +562,11 @@ def run(shared: Path, say: Say) -> str:
     tasks = (death, day, hours)
     lines = [*_HEAD, "", *_summary(tasks), "", "Shipped priors:", ""]
     lines += [f"- {line}" for line in shipped]
+    lines.append("")
     for task in tasks:
-        lines += ["", *_page_of(task)]
+        lines += _page_of(task)
     say("a simulated ward, 100 beds and a day each")
-    lines += ["", *stories.page()]
+    lines += stories.page()
     return "\n".join(lines).rstrip() + "\n"
 
 
