@@ -70,26 +70,22 @@ $(BENCH_VENV)/.done: requirements-bench.lock pyproject.toml
 	@$(call INSTALL,$(BENCH_VENV),requirements-bench.lock)
 	@touch $@
 
-# What pip does not bring: a message says what is missing; Chromium, PostgreSQL and InfluxDB
-# are installed if we may.
+# $(call APT,program,packages): what pip does not bring is installed if we may; else a message
+# says what is missing.
+define APT
+if ! PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')" command -v $(1) >/dev/null; then \
+  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+    echo "installing $(firstword $(2))"; apt-get update -qq; \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
+  else echo "$(1) not found: sudo apt-get install $(2)" >&2; exit 1; fi; fi
+endef
+
 tools: $(VENV)/.dev
 	@for tool in java mvn; do command -v $$tool >/dev/null || { \
 	  echo "$$tool not found: apt-get install default-jdk-headless maven" >&2; exit 1; }; done
-	@if ! command -v chromium >/dev/null; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing chromium"; apt-get update -qq; \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(CHROMIUM) >/dev/null; \
-	  else echo "chromium not found: sudo apt-get install $(CHROMIUM)" >&2; exit 1; fi; fi
-	@if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing postgresql"; apt-get update -qq; \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; \
-	  else echo "postgresql not found: sudo apt-get install postgresql" >&2; exit 1; fi; fi
-	@if ! command -v influxd >/dev/null; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing influxdb"; apt-get update -qq; \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends influxdb >/dev/null; \
-	  else echo "influxdb not found: sudo apt-get install influxdb" >&2; exit 1; fi; fi
+	@$(call APT,chromium,$(CHROMIUM))
+	@$(call APT,initdb,postgresql)
+	@$(call APT,influxd,influxdb)
 	@echo "Apache Kafka for the tests: $$($(BIN)/python -c 'from tests import kafka; print(kafka.jars().name)')"
 
 demo: $(VENV)/.runtime
