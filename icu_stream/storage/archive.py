@@ -24,7 +24,7 @@ import asyncio
 import contextlib
 import signal
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple, TypeVar
 
@@ -62,7 +62,8 @@ _RECONNECT_S = 2.0
 _SETTLE_S = 5.0
 _TEND_S = 3_600.0
 _TEND_AGAIN_S = 60.0
-_STOP_S = 2.0
+# Twice: of the batch that is being written, and of what is owed at the end.
+_STOP_S = 1.5
 # A minute is over when the clock is so far past its end (ours: a device's clock and the way
 # of its messages), or when its record has waited as long: a clock may be years ahead.
 _GRACE_MS = 10_000
@@ -273,30 +274,49 @@ class Lane(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]
         if not self._is_reading and consumer.assignment():
             self._is_reading = True
             self._mend()
+        if got:
+            await self._whole(self._take(consumer, got))
+        self._look(consumer)
+        await self._settle(clock.now_ms())
+        await self._commit(consumer)
+        if clock.monotonic_s() > self._tended_s:
+            await self._tend()
+        if sum(map(len, got.values())) < BATCH // 2:
+            await asyncio.sleep(_LINGER_S)
+
+    async def _whole(self, act: Coroutine[Any, Any, None]) -> None:
+        """Do all of something, also when the lane is to end; but not wait for a store."""
+        task = asyncio.create_task(act)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=_STOP_S if self.is_ready else 0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+
+    async def _take(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        got: Mapping[TopicPartition, Sequence[ConsumerRecord]],
+    ) -> None:
+        """Write what was fetched, and note what is owed and where to go on."""
         taken = await self._read(got)
         if taken:
             started = clock.monotonic_s()
             await self._keep(taken)
             WRITE_S.labels(self.name).observe(clock.monotonic_s() - started)
         now_ms = clock.now_ms()
-        for one in taken:
-            if isinstance(one.row, Measured):
-                place = TopicPartition(one.record.topic, one.record.partition)
-                row = one.row
+        for row, record in taken:
+            if isinstance(row, Measured):
+                place = TopicPartition(record.topic, record.partition)
                 self._owed.add(
-                    place, one.record.offset, row.patient_id, row.time_ms, now_ms
+                    place, record.offset, row.patient_id, row.time_ms, now_ms
                 )
         assigned = consumer.assignment()
         for place, records in got.items():
             if place in assigned:  # it may have gone to somebody else meanwhile
                 self._next[place] = records[-1].offset + 1
-        self._look(consumer)
-        await self._settle(now_ms)
-        await self._commit(consumer)
-        if clock.monotonic_s() > self._tended_s:
-            await self._tend()
-        if sum(map(len, got.values())) < BATCH // 2:
-            await asyncio.sleep(_LINGER_S)
 
     async def _read(
         self, got: Mapping[TopicPartition, Sequence[ConsumerRecord]]
