@@ -46,6 +46,8 @@ STOP_S = 1.0
 _BODY_S = 10.0
 _PARTS: web.AppKey[Parts] = web.AppKey("parts", Parts)
 _ORIGINS: web.AppKey[frozenset[str]] = web.AppKey("origins", frozenset)
+_INSTANCE: web.RequestKey[str] = web.RequestKey("instance", str)
+_TURN: web.RequestKey[Turn] = web.RequestKey("turn", Turn)
 _PREFLIGHT_S = 600
 _HSTS = "max-age=31536000"
 _HEADERS = {
@@ -187,7 +189,7 @@ async def _answered(
 ) -> web.StreamResponse:
     """Answer whatever happens: every error is a problem."""
     instance = f"urn:uuid:{uuid.uuid4()}"
-    request["instance"] = instance
+    request[_INSTANCE] = instance
     try:
         if (preflight := _preflight(request)) is not None:
             return preflight
@@ -255,7 +257,7 @@ async def _dress(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
     headers.pop("Server", None)
-    headers["X-Request-Id"] = request.get("instance", "").removeprefix("urn:uuid:")
+    headers["X-Request-Id"] = request.get(_INSTANCE, "").removeprefix("urn:uuid:")
     parts = request.app[_PARTS]
     if parts.settings.api_origins:
         headers["Vary"] = "Origin"
@@ -265,7 +267,7 @@ async def _dress(request: web.Request, response: web.StreamResponse) -> None:
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if parts.settings.api_proxy and request.headers.get("X-Forwarded-Proto") == "https":
         headers["Strict-Transport-Security"] = _HSTS
-    turn: Turn | None = request.get("turn")
+    turn = request.get(_TURN)
     if turn is not None:
         most = parts.pace.most
         headers["RateLimit-Policy"] = f'"default";q={most};w={WINDOW_S}'
@@ -317,7 +319,7 @@ def _let_in(request: web.Request, route: Route, parts: Parts) -> Person:
         if person.by:
             caller = f"{person.by}/{person.station}"
     finally:
-        turn = request["turn"] = parts.pace.turn(caller)
+        turn = request[_TURN] = parts.pace.turn(caller)
     if not turn.is_free:
         raise retry(Kind.TOO_MANY, turn.wait_s, f"want {parts.pace.most} a minute")
     return person

@@ -1,0 +1,170 @@
+"""The API as programs meet it: real Kafka, real worker, real PostgreSQL, a token a role."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from icu_stream import clock
+from icu_stream.access import accounts, passwords, store, tokens
+from icu_stream.access.roles import Role
+from icu_stream.settings import Settings
+from tests import postgres
+from tests.kafka import ROOT, Kafka
+from tests.postgres import Postgres
+from tests.worker import Worker
+
+
+PASSWORD = "correct horse battery"
+NAMES = {role: f"{role.value} Okafor" for role in Role}
+_ICU_STREAM = "from icu_stream.cli import main; main()"
+
+
+class Process:
+    """One `icu-stream` command; may be killed and started again.
+
+    Args:
+        settings: Its own.
+        arguments: Of the command.
+    """
+
+    def __init__(self, settings: Settings, *arguments: str) -> None:
+        self.settings = settings
+        self.line = ""
+        self.log = settings.data_dir / f"{arguments[0]}.log"
+        self._arguments = arguments
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self, *, waits: bool = True) -> "Process":
+        """Start it and, unless told not to, wait for its line."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-W", "error", "-c", _ICU_STREAM, *self._arguments],
+                cwd=ROOT,
+                env=Kafka.env(self.settings),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None
+        if waits:
+            self.line = self._process.stdout.readline()
+            assert self.line, self.said()
+        return self
+
+    @property
+    def url(self) -> str:
+        """The address in its line."""
+        found = re.search(r"http://[^\s/]+", self.line)
+        assert found, self.line
+        return found[0]
+
+    def said(self) -> str:
+        """All that it logged."""
+        return self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        return self.end(signal.SIGTERM)
+
+    def end(self, how: signal.Signals, timeout_s: float = 5) -> int:
+        """End it, and wait."""
+        process = self._process
+        if process is None:
+            return 0
+        if process.poll() is None:
+            os.kill(process.pid, how)
+        code = process.wait(timeout_s)
+        assert process.stdout is not None
+        process.stdout.close()
+        return code
+
+
+class House:
+    """A ward with an API, and a token of each role.
+
+    Attributes:
+        settings: Of all processes.
+        worker: The real one.
+        api: The real one.
+        tokens: By role.
+    """
+
+    def __init__(
+        self, settings: Settings, worker: Worker, api: Process, tokens_: dict[Role, str]
+    ) -> None:
+        self.settings = settings
+        self.worker = worker
+        self.api = api
+        self.tokens = tokens_
+
+    def headers(self, role: Role) -> dict[str, str]:
+        """Of a request as somebody."""
+        return {"Authorization": f"Bearer {self.tokens[role]}"}
+
+
+def make_accounts(settings: Settings) -> dict[Role, str]:
+    """An account of each role, with one password and a token."""
+
+    async def make() -> dict[Role, str]:
+        made = {}
+        kept = store.accounts(settings)
+        hash_ = passwords.hashed(PASSWORD)
+        for role, name in NAMES.items():
+            await kept.add(accounts.new(name, role, hash_, clock.now_ms()))
+            secret, token = tokens.make(f"test {role.value}", 1, clock.now_ms())
+            await kept.keep_token(name, token)
+            made[role] = secret
+        return made
+
+    return asyncio.run(make())
+
+
+@contextmanager
+def house(
+    kafka: Kafka, server: Postgres | None, **overrides: object
+) -> Iterator[House]:
+    """Worker, archive, monitors and API on one Kafka; without a server, no archive."""
+    given: dict[str, object] = {"api_port": 0, "api_rate": 1_000_000, **overrides}
+    if server is not None:
+        given |= {
+            "postgres_dsn": server.database(),
+            "postgres_password": postgres.PASSWORD,
+        }
+    settings = kafka.settings(**given)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    made = make_accounts(settings)
+    others = [Process(settings, "simulate", "--beds", "4", "--stories", "loop")]
+    if server is not None:
+        done = subprocess.run(
+            [sys.executable, "-c", _ICU_STREAM, "migrate"],
+            cwd=ROOT,
+            env=Kafka.env(settings),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        others.append(Process(settings, "archive"))
+    api = Process(settings, "api")
+    with Worker(settings) as worker:
+        try:
+            for process in others:
+                process.start(waits=False)
+            api.start()
+            yield House(settings, worker, api, made)
+        finally:
+            for process in [api, *others]:
+                process.kill()
