@@ -20,13 +20,12 @@ Source: HL7 version 2.6, appendix C (MLLP release 1).
 """
 
 import asyncio
-import contextlib
 import socket
 import ssl
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from icu_stream import clock
 from icu_stream.errors import DeliveryError
@@ -40,6 +39,7 @@ CHUNK = 65_536
 MOST_GARBAGE = 65_536
 _BACKLOG = 512
 _CLOSING_S = 1.0
+_ACCEPT_AGAIN_S = 0.1
 
 
 class Trouble(StrEnum):
@@ -165,38 +165,54 @@ class Limits(NamedTuple):
     message_s: float = 10.0
 
 
-Handler = Callable[[Frame], Awaitable[bytes | None]]
+class Reply(NamedTuple):
+    """What becomes of a frame.
+
+    Attributes:
+        answer: To the sender; empty: it wants none; None: the connection is closed.
+        taken: Was the message taken? Whoever sends such is let go last.
+    """
+
+    answer: bytes | None
+    taken: bool
+
+
+Handler = Callable[[Frame], Awaitable[Reply]]
 
 
 class _Client:
-    """One connection."""
+    """One connection, from the moment that it is accepted."""
 
-    def __init__(
-        self, writer: asyncio.StreamWriter, task: "asyncio.Task[object]", now_s: float
-    ) -> None:
-        self.writer = writer
-        self.task = task
+    def __init__(self, now_s: float) -> None:
         self.since_s = now_s
-        self.taken = 0
+        self.has_spoken = False
         self.trouble: Trouble | None = None
+        self.transport: asyncio.BaseTransport | None = None
+        self.task: asyncio.Task[None] | None = None
 
     @property
     def rank(self) -> tuple[bool, float]:
         """Who goes first when there are too many: the lowest."""
-        return self.taken > 0, self.since_s
+        return self.has_spoken, self.since_s
+
+    def let_go(self) -> None:
+        """End it now."""
+        if isinstance(self.transport, asyncio.WriteTransport):
+            self.transport.abort()
+        elif self.task is not None:
+            self.task.cancel()  # it has not shaken hands yet
 
 
 class Server:
     """Accepts clients and has their messages answered.
 
     Args:
-        handle: Gives the answer to a frame; an empty one is not sent, as the sender wants
-            none; None closes the connection.
+        handle: Says what becomes of a frame.
         limits: What clients may take.
         count: Gets each trouble.
 
     Attributes:
-        clients: Connections now.
+        clients: Connections now, those whose TLS is not agreed yet, too.
     """
 
     def __init__(
@@ -206,72 +222,99 @@ class Server:
         self._handle = handle
         self._limits = limits
         self._count = count
-        self._server: asyncio.Server | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._listener: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
-        """Where it listens."""
-        if self._server is None:
-            return 0
-        return int(self._server.sockets[0].getsockname()[1])
+        """Where it listens; 0 when it does not."""
+        return 0 if self._listener is None else int(self._listener.getsockname()[1])
 
-    async def listen(
-        self, host: str, port: int, tls: ssl.SSLContext | None = None
-    ) -> None:
+    def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Begin to accept.
 
         Raises:
             OSError: The address is not ours, or taken.
         """
-        self._server = await asyncio.start_server(
-            self._serve,
-            host,
-            port,
-            ssl=tls,
-            backlog=_BACKLOG,
-            limit=CHUNK,
-            ssl_handshake_timeout=None if tls is None else self._limits.message_s,
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # Not asyncio's own server: it counts a client only once its TLS is agreed, and a
+        # thousand that never agree would take all files that we may open.
+        self._listener = socket.create_server(
+            (host, port), family=family, backlog=_BACKLOG
         )
+        self._listener.setblocking(False)
+        self._tls = tls
+        self._accepting = asyncio.create_task(self._accept(self._listener))
 
     async def close(self) -> None:
         """Stop accepting, and let everybody go."""
-        if self._server is not None:
-            self._server.close()
+        ending = [client.task for client in self.clients if client.task is not None]
+        if self._accepting is not None:
+            self._accepting.cancel()
+            ending.append(self._accepting)
         for client in self.clients:
-            client.writer.transport.abort()
-        # Each connection's own task ends with it.
-        ending = {client.task for client in self.clients}
+            client.let_go()
         if ending:
             await asyncio.wait(ending, timeout=_CLOSING_S)
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
 
-    async def _serve(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        task = cast("asyncio.Task[object]", asyncio.current_task())
-        client = _Client(writer, task, clock.monotonic_s())
-        # Answers are short. The kernel would keep megabytes of them for whoever reads none.
-        writer.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_SNDBUF, CHUNK
-        )
-        self._make_room()
-        self.clients.add(client)
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except OSError as error:
+                log.warning("mllp_accept_failed", reason=error.strerror)
+                await asyncio.sleep(_ACCEPT_AGAIN_S)
+                continue
+            self._make_room()
+            client = _Client(clock.monotonic_s())
+            self.clients.add(client)
+            client.task = asyncio.create_task(self._serve(client, connection))
+
+    async def _serve(self, client: _Client, connection: socket.socket) -> None:
         frames = Frames(self._limits.max_bytes)
+        trouble: Trouble | None = None
         try:
-            trouble = await self._converse(reader, client, frames)
+            reader, writer = await self._welcome(client, connection)
+            try:
+                trouble = await self._converse(reader, writer, client, frames)
+            finally:
+                await _close(writer)
         except (OSError, ssl.SSLError):
             trouble = Trouble.BROKEN
-        except asyncio.CancelledError:
-            trouble = None  # the process ends
         finally:
             self.clients.discard(client)
-            writer.close()
-        self._tell(client.trouble or trouble, frames)
-        with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
-            async with asyncio.timeout(_CLOSING_S):
-                await writer.wait_closed()
+            if client.transport is None:
+                connection.close()
+            self._tell(client.trouble or trouble, frames)
+
+    async def _welcome(
+        self, client: _Client, connection: socket.socket
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Agree on TLS, where it is wanted."""
+        # Answers are short. The kernel would keep megabytes of them for whoever reads none.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHUNK)
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=CHUNK)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        client.transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol,
+            connection,
+            ssl=self._tls,
+            ssl_handshake_timeout=None if self._tls is None else self._limits.message_s,
+        )
+        return reader, asyncio.StreamWriter(client.transport, protocol, reader, loop)
 
     async def _converse(
-        self, reader: asyncio.StreamReader, client: _Client, frames: Frames
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        client: _Client,
+        frames: Frames,
     ) -> Trouble | None:
         """Frames in, answers out, until somebody has had enough; why, if it was us."""
         deadline_s: float | None = None
@@ -291,28 +334,31 @@ class Server:
                 return None
             for frame in frames.feed(data):
                 deadline_s = None
-                trouble = await self._answer(client, frame)
+                trouble = await self._answer(writer, client, frame)
                 if trouble is not None:
                     return trouble
             if frames.garbage > MOST_GARBAGE:
                 return Trouble.GARBAGE
 
-    async def _answer(self, client: _Client, frame: Frame) -> Trouble | None:
-        answer = await self._handle(frame)
-        if answer is None:
+    async def _answer(
+        self, writer: asyncio.StreamWriter, client: _Client, frame: Frame
+    ) -> Trouble | None:
+        reply = await self._handle(frame)
+        if reply.answer is None:
             return Trouble.UNANSWERED
-        if answer:
-            client.writer.write(START + answer + END)
+        if reply.answer:
+            writer.write(START + reply.answer + END)
         try:
             async with asyncio.timeout(self._limits.message_s):
-                await client.writer.drain()
+                await writer.drain()
         except TimeoutError:
-            client.writer.transport.abort()
+            writer.transport.abort()
             return Trouble.SLOW
         if not frame.complete:
             return Trouble.TOO_LONG
-        client.taken += 1
-        client.since_s = clock.monotonic_s()
+        if reply.taken:
+            client.has_spoken = True
+            client.since_s = clock.monotonic_s()
         return None
 
     def _make_room(self) -> None:
@@ -321,7 +367,7 @@ class Server:
         first = min(self.clients, key=lambda client: client.rank)
         first.trouble = Trouble.CROWDED
         self.clients.discard(first)
-        first.writer.transport.abort()
+        first.let_go()
 
     def _tell(self, trouble: Trouble | None, frames: Frames) -> None:
         if frames.skipped and trouble is not Trouble.GARBAGE:
@@ -332,7 +378,16 @@ class Server:
             self._count(Trouble.HALF, frames.halves + last)
         if trouble is not None:
             self._count(trouble, 1)
-            log.info("mllp_client_let_go", why=trouble)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close a connection; what its client does not read is not waited for."""
+    writer.close()
+    try:
+        async with asyncio.timeout(_CLOSING_S):
+            await writer.wait_closed()
+    except TimeoutError:
+        writer.transport.abort()
 
 
 class Line:

@@ -20,7 +20,7 @@ from icu_stream.gateways import gauges, hl7v2, pcd01, process, reading
 from icu_stream.gateways.gauges import Tally
 from icu_stream.gateways.hl7v2 import Code, Header, Hl7Error
 from icu_stream.gateways.inlet import Inlet
-from icu_stream.gateways.mllp import Frame, Limits, Server
+from icu_stream.gateways.mllp import Frame, Limits, Reply, Server
 from icu_stream.gateways.pcd01 import Options
 from icu_stream.gateways.reading import Reading
 from icu_stream.observability import log
@@ -50,8 +50,8 @@ class Monitors:
         self._tally = tally
         self._spots: OrderedDict[tuple[str, str], Vitals] = OrderedDict()
 
-    async def answer(self, frame: Frame) -> bytes | None:
-        """The answer to one message, once it is kept; None while it cannot be."""
+    async def answer(self, frame: Frame) -> Reply:
+        """The answer to one message, once it is kept; none while it cannot be."""
         head = Header()
         try:
             head = hl7v2.header(frame.body)
@@ -66,13 +66,12 @@ class Monitors:
             fresh = [v for v in said.vitals if not self._is_known(v)]
             await self._inlet.put(fresh, said.commands)
         except StorageError as error:
-            self._unkept(error)
-            return None
+            return self._unkept(error)
         for vitals in fresh:
             self._remember(vitals)
         self._tally.values(said)
         self._tally.message("accepted")
-        return hl7v2.answer(head, None, clock.now_ms()) or b""
+        return Reply(hl7v2.answer(head, None, clock.now_ms()) or b"", taken=True)
 
     async def _read(self, frame: Frame) -> Reading:
         if not frame.complete:
@@ -82,23 +81,21 @@ class Monitors:
             return await asyncio.to_thread(pcd01.read, frame.body, self._options)
         return pcd01.read(frame.body, self._options)
 
-    async def _refuse(
-        self, frame: Frame, head: Header, error: Hl7Error
-    ) -> bytes | None:
+    async def _refuse(self, frame: Frame, head: Header, error: Hl7Error) -> Reply:
         try:
             kept = hl7v2.without_names(frame.body) if frame.complete else b""
             buried = await self._inlet.bury(NAME, str(error), kept, frame.body)
         except StorageError as unkept:
-            self._unkept(unkept)
-            return None
+            return self._unkept(unkept)
         if buried:
             log.warning("hl7_refused", reason=str(error), sender=head.sender[:80])
         self._tally.message("rejected" if error.reject else "refused")
-        return hl7v2.answer(head, error, clock.now_ms()) or b""
+        return Reply(hl7v2.answer(head, error, clock.now_ms()) or b"", taken=False)
 
-    def _unkept(self, error: StorageError) -> None:
+    def _unkept(self, error: StorageError) -> Reply:
         log.warning("hl7_unanswered", reason=str(error))
         self._tally.message("unanswered")
+        return Reply(None, taken=False)
 
     def _is_known(self, vitals: Vitals) -> bool:
         """Is it a spot reading that a monitor repeats until the next one?"""
@@ -154,7 +151,7 @@ async def run(
             return
         where = f"{settings.hl7_host}:{settings.hl7_port}"
         try:
-            await server.listen(settings.hl7_host, settings.hl7_port, tls)
+            server.listen(settings.hl7_host, settings.hl7_port, tls)
         except OSError as error:
             why = error.strerror or error
             msg = f"{where}: {why}; see ICU_HL7_HOST and ICU_HL7_PORT"

@@ -96,6 +96,9 @@ def read(data: bytes, options: Options) -> Reading:
     """
     message = parse(data)
     head = message.header
+    if not head.control_id:
+        msg = "no message control id"
+        raise Hl7Error(msg, Code.REQUIRED, "MSH-10", reject=True)
     if head.processing_id.upper() != options.processing:
         msg = f"processing id {head.processing_id[:9]!r}: want {options.processing}"
         raise Hl7Error(msg, Code.PROCESSING, "MSH-11", reject=True)

@@ -251,7 +251,7 @@ async def test_what_cannot_be_read_is_refused_and_kept_without_a_name(
     assert dead[-1][1] == b""
     assert b"147842^MDC_ECG_HEART_RATE^MDC" in dead[-3][1]
     everything = repr(dead) + hl7.log()
-    for personal in ("Mustermann", "Erika", "1956", "Heidestr", "Doktor"):
+    for personal in ("Mustermann", "Erika", "19560301", "Heidestr", "Doktor"):
         assert personal not in everything
 
 
@@ -455,13 +455,20 @@ async def test_with_tls_only_a_monitor_with_the_hospitals_certificate_is_heard(
     with Gateway("hl7", secure) as gateway:
         known = Monitor(gateway.port, tls=context("monitor"))
         assert "MSA|CA|c-tls" in await known.ask(body)
+        # A crowd that never agrees on anything cannot keep it out.
+        crowd = await asyncio.to_thread(flood, gateway.port, 500)
         for tls in (context(None), context("stranger"), None):
             unknown = Monitor(gateway.port, tls=tls)
             with pytest.raises((OSError, asyncio.IncompleteReadError)):
                 await unknown.ask(body)
             unknown.close()
         assert "MSA|CA|c-tls" in await known.ask(body)
+        newcomer = Monitor(gateway.port, tls=context("monitor"))
+        assert "MSA|CA|c-tls" in await newcomer.ask(body)
+        for connection in crowd:
+            connection.close()
         known.close()
+        newcomer.close()
 
 
 # --- alerts out --------------------------------------------------------------------------

@@ -312,6 +312,7 @@ def test_who_comes_and_goes_becomes_a_command(event, type_, bed):
         ("p-7^^^Hospital^MR", "icu-canary-ward-1", "PID-3"),
         ("p-7^^^Hospital^MR", "Müller", "PID-3"),
         ("p-7^^^Hospital^MR", "7" * 129, "PID-3"),
+        ("|c-1|P|", "||P|", "MSH-10"),
         ("PID|", "ZPD|", "PID"),
         ("OBX|", "ZBX|", "OBX"),
         ("|P|2.6", "|T|2.6", "MSH-11"),
