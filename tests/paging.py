@@ -3,8 +3,11 @@
 import asyncio
 import base64
 import contextlib
+import signal
 import socket
 import struct
+import subprocess
+import sys
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -18,10 +21,12 @@ from icu_stream import clock
 from icu_stream.contracts.alerts import Alert, Event, Kind, Priority, State
 from icu_stream.pager import plan, signature
 from icu_stream.pager.plan import Plan
-from tests.kafka import free_port
+from icu_stream.settings import Settings
+from tests.kafka import ROOT, Kafka, free_port
 
 
 ONSET = 1_795_492_541_000
+_ICU_STREAM = "from icu_stream.cli import main; main()"
 # Of the receivers; base64 of 32 letters.
 KEY = b"k" * 32
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -247,3 +252,46 @@ secret = {{ file = "{secret}" }}
 def planned(directory: Path, url: str, **changes: Any) -> Plan:
     """The same, read."""
     return plan.load(written(directory, url, **changes))
+
+
+class PagerProcess:
+    """The real `icu-stream pager`; ready when it is made.
+
+    Attributes:
+        log: What it wrote.
+        address: Where it takes answers; add a person.
+    """
+
+    def __init__(self, settings: Settings, config: Path, directory: Path) -> None:
+        self.log = directory / "pager.log"
+        chosen = settings.model_copy(update={"pager_config": config})
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-W", "error", "-c", _ICU_STREAM, "pager"],
+                cwd=ROOT,
+                env=Kafka.env(chosen) | {"ICU_LOG_LEVEL": "debug"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert "answers at http://127.0.0.1:" in line, self.log.read_text()
+        self.address = line.split()[-1]
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> int:
+        self._process.send_signal(how)
+        code = self._process.wait(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return code

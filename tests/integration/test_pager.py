@@ -2,13 +2,9 @@
 
 import asyncio
 import contextlib
-import os
 import re
-import signal
-import subprocess
-import sys
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -17,22 +13,24 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from icu_stream import bus, clock
+from click.testing import Result
+from typer.testing import CliRunner
+
+from icu_stream import bus, clock, settings
 from icu_stream.contracts import topics
 from icu_stream.contracts.alerts import Alert, Event, Priority, State
 from icu_stream.contracts.audit import AuditEntry, Deed
 from icu_stream.contracts.canary import PREFIX
 from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.heartbeats import Heartbeat
-from icu_stream.pager import deadman, plan, service, signature
+from icu_stream.pager import command, deadman, plan, service, signature
 from icu_stream.settings import Settings
 from icu_stream.storage import migrate, postgres
-from tests.kafka import ROOT, Kafka
-from tests.paging import KEY, SECRET, Receiver, alert, receiving, written
+from tests.kafka import Kafka
+from tests.paging import KEY, SECRET, PagerProcess, Receiver, alert, receiving, written
 from tests.postgres import PASSWORD, Postgres
 
 
-_ICU_STREAM = "from icu_stream.cli import main; main()"
 _COMMAND = msgspec.json.Decoder(Command)
 _AUDIT = msgspec.json.Decoder(AuditEntry)
 
@@ -179,35 +177,6 @@ async def paging(settings: Settings, config: Path) -> AsyncIterator[str]:
             await task
 
 
-class Process:
-    """The real `icu-stream pager`."""
-
-    def __init__(self, settings: Settings, config: Path, directory: Path) -> None:
-        self.log = directory / "pager.log"
-        chosen = settings.model_copy(update={"pager_config": config})
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-c", _ICU_STREAM, "pager"],
-                cwd=ROOT,
-                env=Kafka.env(chosen) | {"ICU_LOG_LEVEL": "debug"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
-        assert self.process.stdout is not None
-        self.line = self.process.stdout.readline()
-        assert "answers at http://127.0.0.1:" in self.line, self.log.read_text()
-
-    def end(self, how: signal.Signals) -> int:
-        self.process.send_signal(how)
-        code = self.process.wait(10)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return code
-
-
 CHAIN = (
     '{ after_s = 0, page = ["okafor"] }, { after_s = 4, page = ["lindqvist"] }, '
     '{ after_s = 600, page = ["lindqvist"] }'
@@ -224,14 +193,14 @@ async def test_a_pager_that_is_killed_goes_on_in_the_middle_of_an_escalation(
     """
     config = written(tmp_path, receiver.url, chain=CHAIN)
 
-    first = await asyncio.to_thread(Process, place, config, tmp_path)
+    first = await asyncio.to_thread(PagerProcess, place, config, tmp_path)
     await hospital.state(alert(patient_id="p-kill-1"))
     await receiver.until(lambda r: len(r.of("okafor")) == 1, 20)
-    await asyncio.to_thread(first.end, signal.SIGKILL)
+    await asyncio.to_thread(first.kill)
     await hospital.state(alert(patient_id="p-kill-2"))
-    second = await asyncio.to_thread(Process, place, config, tmp_path)
+    second = await asyncio.to_thread(PagerProcess, place, config, tmp_path)
     await receiver.until(lambda r: len(r.of("lindqvist")) == 2, 30)
-    code = await asyncio.to_thread(second.end, signal.SIGTERM)
+    code = await asyncio.to_thread(second.stop)
 
     assert code == 0
     paged = [(got.path, got.data["dedup_key"].split(":")[0]) for got in receiver.got]
@@ -444,7 +413,7 @@ async def test_the_deadman_pages_by_the_second_channel_and_says_when_it_is_over(
 
     trigger, resolve = engineer.got
     assert trigger.data["code"] == "system.worker"
-    assert trigger.data["text"].startswith("no worker speaks for partitions 0-3")
+    assert trigger.data["text"].startswith("no worker speaks for partitions 0")
     assert trigger.data["dedup_key"] == resolve.data["dedup_key"]
     assert receiver.got == []
 
@@ -495,40 +464,44 @@ async def test_a_dead_letter_is_told_by_the_second_channel(
     await connection.close()
 
 
-def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", _ICU_STREAM, "pager", *arguments],
-        cwd=ROOT,
-        env=os.environ | env,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+@pytest.fixture
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No `.env` file, and nothing remembered."""
+    monkeypatch.chdir(tmp_path)
+    settings.load.cache_clear()
+    yield
+    settings.load.cache_clear()
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_command_line_checks_a_configuration_and_sends_test_pages(
-    receiver, tmp_path
+    receiver, tmp_path, own_settings
 ):
     config = written(tmp_path, receiver.url)
     receiver.act = lambda got: 200 if got.path == "okafor" else 404
-    env = {"ICU_PAGER_CONFIG": str(config)}
 
-    checked = await asyncio.to_thread(run, "check", str(config), env={})
-    taken = await asyncio.to_thread(run, "test", "okafor", env=env)
-    refused = await asyncio.to_thread(run, "test", "lindqvist", env=env)
+    async def run(*arguments: str) -> Result:
+        env = {"ICU_PAGER_CONFIG": str(config)}
+        return await asyncio.to_thread(
+            CliRunner().invoke, command.app, arguments, env=env
+        )
+
+    checked = await run("check", str(config))
+    taken = await run("test", "okafor")
+    refused = await run("test", "lindqvist")
+    nobody = await run("test", "nobody")
+    secret = await run("secret")
     config.write_text(config.read_text().replace("answers", "anwsers", 1))
-    wrong = await asyncio.to_thread(run, "check", env=env)
+    wrong = await run("check")
 
-    assert checked.returncode == 0, checked.stderr
-    assert "all (*), high: 0 s RN Okafor, 60 s RN Lindqvist, again" in checked.stdout
-    assert (taken.returncode, taken.stdout) == (0, "okafor/hook by webhook: taken\n")
-    assert refused.returncode == 1
-    assert "not taken: answered 404" in refused.stdout
+    assert checked.exit_code == 0
+    assert "all (*), high: 0 s RN Okafor, 60 s RN Lindqvist, again" in checked.output
+    assert (taken.exit_code, taken.output) == (0, "okafor/hook by webhook: taken\n")
+    assert refused.exit_code == 1
+    assert "not taken: answered 404" in refused.output
     assert receiver.got[0].data["code"] == "system.test"
-    assert wrong.returncode == 1
-    assert re.search(
-        r"pager.toml, line \d+, person.okafor.anwsers: no such", wrong.stderr
-    )
-    assert SECRET not in checked.stdout + taken.stdout + refused.stdout
+    assert str(nobody.exception) == "no person 'nobody': have okafor, lindqvist, backup"
+    assert len(signature.key(secret.output.strip())) == 32
+    said = str(wrong.exception)
+    assert re.search(r"pager.toml, line \d+, person.okafor.anwsers: no such", said)
+    assert SECRET not in checked.output + taken.output + refused.output
