@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from icu_stream import __version__, bus, observability, profiles, reference, settings
+from icu_stream import __version__, bus, observability, reference, settings
 from icu_stream.access import users
 from icu_stream.contracts import schema
 from icu_stream.domain import alarm_page
@@ -225,6 +225,7 @@ def ward(
 
     def runner() -> Runner:
         # What-if is worked out above the ward in the house, so the two meet here.
+        from icu_stream import profiles  # noqa: PLC0415
         from icu_stream.evaluation import whatif  # noqa: PLC0415
 
         return whatif.Whatif(chosen, profiles.load_all(chosen.profile))
@@ -270,6 +271,7 @@ def api(
     observability.configure(chosen)
 
     def runner() -> Runner:
+        from icu_stream import profiles  # noqa: PLC0415
         from icu_stream.evaluation import whatif  # noqa: PLC0415
 
         return whatif.Whatif(chosen, profiles.load_all(chosen.profile))
