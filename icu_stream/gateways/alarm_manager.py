@@ -189,6 +189,8 @@ class _Reader:
                 group_id=f"{_GROUP}-{self._settings.app_id}",
                 max_poll_interval_ms=_MOST_POLL_MS,
                 session_timeout_ms=round(1_000 * self._settings.session_timeout_s),
+                # With a name it gets its place back at once after it was killed.
+                group_instance_id=self._settings.instance_id,
             )
             try:
                 await consumer.start()

@@ -507,7 +507,7 @@ def ids(received: list[str]) -> list[str]:
 async def test_an_alarm_manager_that_fails_gets_every_alert_in_the_end(
     module_kafka: Kafka,
 ):
-    site = module_kafka.settings(hl7_alerts_timeout_s=0.5, session_timeout_s=6)
+    site = module_kafka.settings(hl7_alerts_timeout_s=0.5, instance_id="gateway-1")
     alerts = [alert(transition=n) for n in range(1, 41)]
     wanted = [f"{a.alert_id}/{a.transition}" for a in alerts]
     async with AlarmManager() as manager:
