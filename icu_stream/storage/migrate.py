@@ -6,7 +6,9 @@ lock, so processes that start at once do it once, and a failure leaves what was.
 no way down: a restore is (docs/archive.md).
 """
 
+import asyncio
 import io
+import threading
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +29,7 @@ from icu_stream.storage import postgres
 from icu_stream.storage.postgres import Database
 
 
+_ONE = threading.Lock()
 _HERE = Path(__file__).with_name("migrations")
 
 
@@ -46,6 +49,17 @@ async def upgrade(where: Database) -> list[str]:
     if found is not None and found not in known:
         postgres.compare(found)
 
+    # In a loop of its own: Alembic's context is a global, which no two may have at once.
+    await asyncio.to_thread(_upgrade, where)
+    return [one for one in known if found is None or one > found]
+
+
+def _upgrade(where: Database) -> None:
+    with _ONE:
+        asyncio.run(_to_newest(where))
+
+
+async def _to_newest(where: Database) -> None:
     def run(connection: Connection) -> None:
         config = _config()
         config.attributes["connection"] = connection
@@ -65,7 +79,6 @@ async def upgrade(where: Database) -> list[str]:
         raise ConfigurationError(msg) from error
     finally:
         await engine.dispose()
-    return [one for one in known if found is None or one > found]
 
 
 async def current(where: Database) -> str | None:

@@ -110,7 +110,7 @@ def lttb(points: Sequence[Point], most: int, gap_ms: int | None = None) -> list[
         Iceland, 2013, section 4.2.
 
     >>> [t for t, _ in lttb([(t, 99.0 if t == 517 else 1.0) for t in range(1000)], 5)]
-    [0, 1, 517, 667, 999]
+    [0, 332, 517, 666, 999]
     """
     if most < 4:
         msg = f"{most} points: want 4 or more"

@@ -55,6 +55,10 @@ def test_every_wrong_value_is_named_at_once(monkeypatch):
         {"ICU_TLS_CERT": "own.pem", "ICU_TLS_KEY": "own.key"},
         {"ICU_SASL_MECHANISM": "PLAIN", "ICU_SASL_USERNAME": "icu"},
         {"ICU_SASL_PASSWORD": "hunter2"},
+        {"ICU_POSTGRES_DSN": "postgresql://icu:hunter2@db/icu"},
+        {"ICU_POSTGRES_PASSWORD": "hunter2"},
+        {"ICU_INFLUX_URL": "http://influx:8086", "ICU_INFLUX_PASSWORD": "hunter2"},
+        {"ICU_INFLUX_TOKEN": "hunter2"},
     ],
 )
 def test_half_a_sign_in_is_refused_without_saying_the_secret(monkeypatch, given):
