@@ -5,6 +5,8 @@
 #   make bench    what is measured, beside its peers; of the ward view: make bench-ward
 #   make evidence what scores and models are worth: docs/evidence.md, from ../shared/data
 #   make chaos    minutes of kills, freezes and cut connections
+#   make docs     the documentation's site, with its notebooks run: .cache/site/index.html
+#   make audit    known vulnerabilities of what the locks hold; needs the network
 #   make lint     ruff, mypy, import-linter        make format   mend the layout
 #   make lock     resolve the dependencies anew    make clean    remove all of it
 
@@ -12,7 +14,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test conformance bench bench-ward evidence chaos lint format lock clean tools
+.PHONY: help demo test conformance bench bench-ward evidence chaos docs audit lint format lock clean tools
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -55,7 +57,7 @@ $(1)/bin/python -m pip install $(PIP_QUIET) --no-deps --no-build-isolation --no-
 endef
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,8p'
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,12p'
 
 $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(call INSTALL,$(VENV),requirements.lock)
@@ -122,6 +124,19 @@ bench-ward: tools
 evidence: $(VENV)/.dev
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m icu_stream.evaluation.evidence \
 	  --shared "$${ICU_SHARED:-../shared}" --output docs/evidence.md
+
+# The notebooks need the recordings in ../shared (or ICU_SHARED).
+docs: $(VENV)/.dev
+	@echo "notebooks"; $(BIN)/python -m pytest -q tests/integration/test_notebooks.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f docs/site/mkdocs.yml
+	@echo "the site: .cache/site/index.html"
+
+# No answer is not a clean one: without the network it fails.
+audit: $(VENV)/.dev
+	@for lock in requirements.lock requirements-dev.lock; do echo "$$lock"; \
+	  $(BIN)/pip-audit --strict --progress-spinner off --disable-pip --require-hashes -r $$lock $(ARGS) || { \
+	    echo "make audit: $$lock has known vulnerabilities, or the service that knows them could not be asked" >&2; \
+	    exit 1; }; done
 
 lint: $(VENV)/.dev
 	@echo "ruff check"; $(BIN)/ruff check --quiet .

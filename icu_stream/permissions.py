@@ -51,13 +51,14 @@ class Rights(NamedTuple):
     Attributes:
         reads: Topics it reads.
         writes: Topics it writes.
-        group: Does it read as a consumer group? Others see every partition.
+        group: How the names of its consumer groups begin; without one it sees every
+            partition.
         keeps_state: Does it keep the patients' saved state, by transactions?
     """
 
     reads: tuple[Topic, ...] = ()
     writes: tuple[Topic, ...] = ()
-    group: bool = False
+    group: str = ""
     keeps_state: bool = False
 
 
@@ -67,7 +68,7 @@ RIGHTS: dict[str, Rights] = {
     "worker": Rights(
         reads=(VITALS, COMMANDS, ALERTS, COMMAND_RESULTS),
         writes=(VITALS, ALERTS, SCORES, COMMAND_RESULTS, HEARTBEATS, DEAD_LETTERS),
-        group=True,
+        group="{app_id}",
         keeps_state=True,
     ),
     "ward": Rights(
@@ -81,15 +82,17 @@ RIGHTS: dict[str, Rights] = {
     "archive": Rights(
         reads=(VITALS, ALERTS, SCORES, COMMANDS, COMMAND_RESULTS, AUDIT),
         writes=(DEAD_LETTERS,),
-        group=True,
+        group="icu-archive",
     ),
     "pager": Rights(
         reads=(ALERTS, COMMAND_RESULTS, HEARTBEATS),
         writes=(COMMANDS, AUDIT),
-        group=True,
+        group="{prefix}pager",
     ),
     "gateway": Rights(
-        reads=(VITALS, ALERTS, COMMAND_RESULTS), writes=(VITALS, COMMANDS), group=True
+        reads=(VITALS, ALERTS),
+        writes=(VITALS, COMMANDS, DEAD_LETTERS),
+        group="icu-gateway-alerts",
     ),
     "source": Rights(writes=(VITALS,)),
 }
@@ -137,7 +140,7 @@ def grants(settings: Settings) -> Iterator[Grant]:
         for topic in rights.writes:
             yield Grant(process, "topic", prefix + topic.name, False, ("Write",))
         if rights.group:
-            name = settings.app_id if rights.keeps_state else user(process)
+            name = rights.group.format(prefix=prefix, app_id=settings.app_id)
             yield Grant(process, "group", name, True, ("Read",))
         if rights.keeps_state:
             for state in states:
@@ -174,8 +177,8 @@ def table() -> str:
             ", ".join(f"`{topic.name}`" for topic in topics) or "-"
             for topics in (rights.reads, rights.writes)
         )
-        name = "`ICU_APP_ID`" if rights.keeps_state else f"`{user(process)}`..."
-        group = name if rights.group else "-"
+        name = rights.group.format(prefix="icu.", app_id="icu-worker")
+        group = f"`{name}`" if rights.group else "-"
         state = "changelogs, by transactions" if rights.keeps_state else "-"
         lines.append(
             f"| {process} | `{user(process)}` | {reads} | {writes} | {group} | {state} |"

@@ -21,7 +21,12 @@ from icu_stream.contracts.signals import SIGNALS
 
 
 # Every module that declares metrics; the registry has them once it is imported.
-METERED = ("icu_stream.observability",)
+METERED = (
+    "icu_stream.observability",
+    "icu_stream.storage.archive",
+    "icu_stream.pager.metrics",
+    "icu_stream.gateways.gauges",
+)
 
 
 class Page(StrEnum):

@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import msgspec
@@ -136,6 +137,7 @@ class _News2(msgspec.Struct, forbid_unknown_fields=True):
 class _Risk(msgspec.Struct, forbid_unknown_fields=True):
     code: Annotated[str, msgspec.Meta(pattern="^[a-z0-9_]{1,32}$")]
     source: _Text
+    file: str | None = None  # a site's own; without it, the one that is shipped
 
 
 class _Advisory(msgspec.Struct, forbid_unknown_fields=True):
@@ -369,11 +371,15 @@ class _Reader:
         return rules
 
     def risk(self, row: _Risk) -> Risk:
-        """A model of risk that is shipped."""
+        """A model of risk: a site's own file, or one that is shipped."""
         try:
-            return _prior(row.code)
-        except OSError:
-            self.refuse("risk", row.code, "there is no such model")
+            risk = _own_prior(row.file) if row.file else _prior(row.code)
+        except (OSError, ConfigurationError) as error:
+            why = f"{row.file}: {error}" if row.file else "there is no such model"
+            self.refuse("risk", row.code, why)
+        if risk.prior.name != row.code:
+            self.refuse("risk", row.code, f"{row.file} is named {risk.prior.name!r}")
+        return risk
 
     def news2(self, rank: int) -> tuple[Row, ...]:
         """Rows of NEWS2's alarms; a ward that wants none of them leaves them out."""
@@ -540,6 +546,12 @@ def _prior(name: str) -> Risk:
     """Read once: all profiles of a worker, and all of its patients, share it."""
     file = resources.files("icu_stream") / "priors" / f"{name}.json"
     return Risk.load(file.read_bytes())
+
+
+@lru_cache(maxsize=8)
+def _own_prior(path: str) -> Risk:
+    """A site's own, likewise."""
+    return Risk.load(Path(path).read_bytes())
 
 
 def _advisory_row(advisory: _Advisory, rank: int) -> Row:
