@@ -10,19 +10,17 @@ import resource
 import ssl
 import zoneinfo
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 from icu_stream import clock
-from icu_stream.contracts.vitals import Vitals
 from icu_stream.errors import ConfigurationError, StorageError
-from icu_stream.gateways import gauges, hl7v2, pcd01, process, reading
+from icu_stream.gateways import gauges, hl7v2, pcd01, process
 from icu_stream.gateways.gauges import Tally
 from icu_stream.gateways.hl7v2 import Code, Header, Hl7Error
 from icu_stream.gateways.inlet import Inlet
 from icu_stream.gateways.mllp import Frame, Limits, Reply, Server
 from icu_stream.gateways.pcd01 import Options
-from icu_stream.gateways.reading import Reading
+from icu_stream.gateways.reading import Reading, Spots
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 
@@ -30,8 +28,6 @@ from icu_stream.settings import Settings
 NAME = "hl7"
 # Longer ones take milliseconds to read, in which others would wait.
 _IN_A_THREAD = 32_768
-# Cuffs and thermometers whose last reading is remembered (ours: more than a country has).
-_MOST_SPOTS = 50_000
 _FILES_BESIDE = 128
 
 
@@ -48,7 +44,7 @@ class Monitors:
         self._inlet = inlet
         self._options = options
         self._tally = tally
-        self._spots: OrderedDict[tuple[str, str], Vitals] = OrderedDict()
+        self._spots = Spots()
 
     async def answer(self, frame: Frame) -> Reply:
         """The answer to one message, once it is kept; none while it cannot be."""
@@ -63,12 +59,11 @@ class Monitors:
             fault = Hl7Error(f"{type(error).__name__} while reading", Code.INTERNAL)
             return await self._refuse(frame, head, fault)
         try:
-            fresh = [v for v in said.vitals if not self._is_known(v)]
+            fresh = self._spots.fresh(said.vitals)
             await self._inlet.put(fresh, said.commands)
         except StorageError as error:
             return self._unkept(error)
-        for vitals in fresh:
-            self._remember(vitals)
+        self._spots.remember(fresh)
         self._tally.values(said)
         self._tally.message("accepted")
         return Reply(hl7v2.answer(head, None, clock.now_ms()) or b"", taken=True)
@@ -96,23 +91,6 @@ class Monitors:
         log.warning("hl7_unanswered", reason=str(error))
         self._tally.message("unanswered")
         return Reply(None, taken=False)
-
-    def _is_known(self, vitals: Vitals) -> bool:
-        """Is it a spot reading that a monitor repeats until the next one?"""
-        if not reading.is_spot(vitals):
-            return False
-        last = self._spots.get((vitals.patient_id, vitals.device))
-        return last is not None and (last.time, last.values) == (
-            vitals.time,
-            vitals.values,
-        )
-
-    def _remember(self, vitals: Vitals) -> None:
-        if reading.is_spot(vitals):
-            self._spots[vitals.patient_id, vitals.device] = vitals
-            self._spots.move_to_end((vitals.patient_id, vitals.device))
-            if len(self._spots) > _MOST_SPOTS:
-                self._spots.popitem(last=False)
 
 
 async def run(

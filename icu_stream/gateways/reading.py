@@ -8,7 +8,7 @@ beside them, and a device's later message with an earlier time would be late
 
 import hashlib
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -41,7 +41,7 @@ class Reading(NamedTuple):
     """What a message says.
 
     Attributes:
-        vitals: Measured, in the order of their time.
+        vitals: Measured, in the order of their time for each device.
         commands: Charted values, and who came or went.
         passed: How many values were passed over, by reason.
         taken: How many were taken.
@@ -76,9 +76,12 @@ _SPOTS = {
     "nibp_mean": "/nibp",
     "temp": "/temp",
 }
+_SUFFIXES = tuple(sorted(set(_SPOTS.values())))
+# Ours: more than a country's intensive-care beds have.
+_MOST_SPOTS = 50_000
 _LONGEST_NAME = 128
 _LONGEST_PART = 40
-_LONGEST_DEVICE = _LONGEST_NAME - max(len(suffix) for suffix in _SPOTS.values())
+_LONGEST_DEVICE = _LONGEST_NAME - max(len(suffix) for suffix in _SUFFIXES)
 
 
 class Sheet:
@@ -167,7 +170,9 @@ class Sheet:
         return None
 
     def _vitals(self) -> Iterator[Vitals]:
-        for place, time in sorted(self._measured, key=lambda key: key[1]):
+        # A reading of long ago comes after what was measured now, which tells how the
+        # device's clock stands: rule 4 takes that of the patient's first message.
+        for place, time in sorted(self._measured, key=_rates_first):
             values = self._measured[place, time]
             yield Vitals(
                 patient_id=place.patient_id,
@@ -191,9 +196,46 @@ class Sheet:
             )
 
 
-def is_spot(vitals: Vitals) -> bool:
-    """Is it a cuff's or thermometer's reading, which monitors repeat until the next?"""
-    return vitals.device.endswith(tuple(_SPOTS.values()))
+class Spots:
+    """The last readings of cuffs and thermometers, which monitors repeat until the next.
+
+    A reading is written once: told again and again it would be a device whose clock goes
+    ever further behind (docs/alarms.md, rule 4).
+    """
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[tuple[str, str], Vitals] = OrderedDict()
+
+    def fresh(self, messages: list[Vitals]) -> list[Vitals]:
+        """Those that were not there before."""
+        return [m for m in messages if not self._is_known(m)]
+
+    def remember(self, messages: list[Vitals]) -> None:
+        """They are written."""
+        for message in messages:
+            if _is_spot(message):
+                key = (message.patient_id, message.device)
+                self._last[key] = message
+                self._last.move_to_end(key)
+        while len(self._last) > _MOST_SPOTS:
+            self._last.popitem(last=False)
+
+    def _is_known(self, message: Vitals) -> bool:
+        last = self._last.get((message.patient_id, message.device))
+        return (
+            last is not None
+            and _is_spot(message)
+            and (last.time, last.values) == (message.time, message.values)
+        )
+
+
+def _is_spot(message: Vitals) -> bool:
+    return message.device.endswith(_SUFFIXES)
+
+
+def _rates_first(key: tuple[Place, int]) -> tuple[bool, int]:
+    place, time = key
+    return place.device.endswith(_SUFFIXES), time
 
 
 def monitor_of(device: str) -> str:
@@ -202,7 +244,7 @@ def monitor_of(device: str) -> str:
     >>> monitor_of("mon-17/nibp")
     'mon-17'
     """
-    for suffix in set(_SPOTS.values()):
+    for suffix in _SUFFIXES:
         device = device.removesuffix(suffix)
     return device
 

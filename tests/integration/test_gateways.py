@@ -284,7 +284,7 @@ async def test_a_cuffs_reading_that_is_repeated_is_written_once(
 
     found = await kept(site, "p-0005")
 
-    assert [v.device for v in found] == ["mon-17/nibp", "mon-17", "mon-17", "mon-17"]
+    assert [v.device for v in found] == ["mon-17", "mon-17/nibp", "mon-17", "mon-17"]
 
 
 async def test_admission_becomes_a_command(hl7: Gateway, site: Settings):

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from icu_stream.contracts.commands import CommandType
-from icu_stream.gateways import pcd01, reading
+from icu_stream.gateways import pcd01
 from icu_stream.gateways.hl7v2 import Code, Hl7Error
 from icu_stream.gateways.pcd01 import Options
 from tests import monitor
@@ -85,13 +85,11 @@ def test_the_arterial_line_of_a_ge_monitor_is_read():
 def test_a_cuff_goes_as_a_device_of_its_own_at_the_time_of_its_reading():
     found = pcd01.read(samples.VS, Options(zone=ZoneInfo("Europe/Berlin")))
 
-    cuff, rates = found.vitals
+    rates, cuff = found.vitals
     assert (cuff.device, cuff.time) == ("00A0370098007A80/nibp", 1_575_627_016_000)
     assert cuff.values == {"nibp_sys": 147, "nibp_dia": 90, "nibp_mean": 109}
     assert (rates.device, rates.time) == ("00A0370098007A80", 1_575_628_492_000)
     assert rates.values == {"spo2": 99, "pulse": 94}
-    assert reading.is_spot(cuff)
-    assert not reading.is_spot(rates)
     # Perfusion is no signal here, and an armpit is no core.
     assert found.passed == Counter({"code_unknown": 2})
 
