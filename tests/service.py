@@ -9,10 +9,26 @@ import sys
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, NoReturn
 
-from icu_stream import clock
+import pytest
+
+from icu_stream import clock, profiles
 from icu_stream.access import accounts, passwords, store, tokens
+from icu_stream.access.desk import Desk
+from icu_stream.access.door import Door
+from icu_stream.access.ledger import Ledger
 from icu_stream.access.roles import Role
+from icu_stream.access.sessions import Sessions
+from icu_stream.access.whatif import Runs
+from icu_stream.api import document
+from icu_stream.api.feed import Feed
+from icu_stream.api.keys import Keys
+from icu_stream.api.pace import Pace
+from icu_stream.api.parts import Parts
+from icu_stream.api.present import Present
+from icu_stream.api.routes import ROUTES
+from icu_stream.api.streaming import Hub
 from icu_stream.settings import Settings
 from tests import postgres
 from tests.kafka import ROOT, Kafka
@@ -114,21 +130,48 @@ class House:
         return {"Authorization": f"Bearer {self.tokens[role]}"}
 
 
-def make_accounts(settings: Settings) -> dict[Role, str]:
+_TOLD = document.document(ROUTES)
+NOBODY_LISTENS = "127.0.0.1:9"  # the discard port
+
+
+def parts(settings: Settings, **given: Any) -> Parts:
+    """The parts of an API in this process; nothing runs, and no store is configured."""
+    ledger, present, hub = Ledger(settings), Present(), Hub(settings)
+    sessions = Sessions(settings.data_dir / "api-sessions.json", settings.ward_idle_s)
+    desk = Desk(settings, ledger)
+    made: dict[str, Any] = {
+        "settings": settings,
+        "door": Door(settings, sessions, ledger, "no link"),
+        "desk": desk,
+        "present": present,
+        "hub": hub,
+        "feed": Feed(settings, present, hub, desk.heed),
+        "records": None,
+        "runs": Runs(_nobody),
+        "keys": Keys(),
+        "pace": Pace(settings.api_rate),
+        "rules": profiles.load("adult"),
+        "document": _TOLD,
+        "page": document.page(_TOLD),
+    }
+    return Parts(**(made | given))
+
+
+def _nobody() -> NoReturn:
+    pytest.fail("nobody works out a backtest here")
+
+
+async def make_accounts(settings: Settings) -> dict[Role, str]:
     """An account of each role, with one password and a token."""
-
-    async def make() -> dict[Role, str]:
-        made = {}
-        kept = store.accounts(settings)
-        hash_ = passwords.hashed(PASSWORD)
-        for role, name in NAMES.items():
-            await kept.add(accounts.new(name, role, hash_, clock.now_ms()))
-            secret, token = tokens.make(f"test {role.value}", 1, clock.now_ms())
-            await kept.keep_token(name, token)
-            made[role] = secret
-        return made
-
-    return asyncio.run(make())
+    made = {}
+    kept = store.accounts(settings)
+    hash_ = passwords.hashed(PASSWORD)
+    for role, name in NAMES.items():
+        await kept.add(accounts.new(name, role, hash_, clock.now_ms()))
+        secret, token = tokens.make(f"test {role.value}", 1, clock.now_ms())
+        await kept.keep_token(name, token)
+        made[role] = secret
+    return made
 
 
 @contextmanager
@@ -144,7 +187,7 @@ def house(
         }
     settings = kafka.settings(**given)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    made = make_accounts(settings)
+    made = asyncio.run(make_accounts(settings))
     others = [Process(settings, "simulate", "--beds", "4", "--stories", "loop")]
     if server is not None:
         done = subprocess.run(

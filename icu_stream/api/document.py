@@ -268,6 +268,8 @@ def _properties(one: Json) -> str:
 
 def _type(kind: Json) -> str:
     """A type in short, as HTML."""
+    if "prefixItems" in kind:
+        return ", ".join(_type(one) for one in kind["prefixItems"])
     if "$ref" in kind:
         name = escape(kind["$ref"].rpartition("/")[2])
         return f'<a href="#{name}">{name}</a>'

@@ -37,6 +37,7 @@ class Parts:
         pace: How often a caller may ask.
         rules: The profile whose limits are shown.
         document: The OpenAPI document.
+        page: The same for people, and the Content-Security-Policy that it needs.
     """
 
     settings: Settings
@@ -51,6 +52,7 @@ class Parts:
     pace: Pace
     rules: Rules
     document: dict[str, Any]
+    page: tuple[str, str]
 
     @property
     def past(self) -> Records:

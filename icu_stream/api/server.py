@@ -90,6 +90,7 @@ async def serve(
     desk = Desk(settings, ledger)
     present, hub, runs = Present(), Hub(settings), Runs(runner)
     feed = Feed(settings, present, hub, desk.heed)
+    told = document.document(ROUTES)
     async with _stored(settings) as stored, asyncio.TaskGroup() as group:
         parts = Parts(
             settings=settings,
@@ -103,7 +104,8 @@ async def serve(
             keys=Keys(),
             pace=Pace(settings.api_rate),
             rules=profiles.load(settings.profile, settings.language),
-            document=document.document(ROUTES),
+            document=told,
+            page=document.page(told),
         )
         await door.look()
         web_runner = web.AppRunner(

@@ -4,7 +4,7 @@ import asyncio
 import json
 import uuid
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -15,10 +15,7 @@ from icu_stream import clock
 from icu_stream.access.roles import Role
 from icu_stream.client import ApiError, Client
 from icu_stream.contracts.alerts import Event, State
-from tests import service
 from tests.integration import feed, replica
-from tests.kafka import Kafka
-from tests.postgres import Postgres
 from tests.service import House
 
 
@@ -33,12 +30,6 @@ async def until(ask: Callable[[], Awaitable[Any]], what: str = "it") -> Any:
             return answer
         await asyncio.sleep(0.1)
     pytest.fail(f"{what} did not come within {WAIT_S} s")
-
-
-@pytest.fixture(scope="module")
-def house(kafka: Kafka, postgres_server: Postgres) -> Iterator[House]:
-    with service.house(kafka, postgres_server) as running:
-        yield running
 
 
 @pytest_asyncio.fixture

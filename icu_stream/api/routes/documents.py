@@ -7,7 +7,6 @@ from typing import Any
 
 from aiohttp import web
 
-from icu_stream.api import document
 from icu_stream.api.messages import OfSchema, Schemas
 from icu_stream.api.problems import unknown
 from icu_stream.api.table import Ask, Nothing, Route
@@ -24,7 +23,7 @@ async def openapi(ask: Ask[Nothing, Nothing, None]) -> dict[str, Any]:
 
 async def page(ask: Ask[Nothing, Nothing, None]) -> web.Response:
     """The same for people."""
-    text, policy = document.page(ask.parts.document)
+    text, policy = ask.parts.page
     headers = {"Content-Security-Policy": policy}
     return web.Response(text=text, content_type="text/html", headers=headers)
 
