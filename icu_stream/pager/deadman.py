@@ -121,9 +121,10 @@ class DeadMan:
             if now_ms - at >= SILENT_MS:
                 bad[hop] = []
         if Hop.STORE in bad:
-            # What waits for the store is no trouble of its own.
-            bad.pop(Hop.ALERTS, None)
-            bad.pop(Hop.PAGES, None)
+            # What waits for the store is no trouble of its own, nor is it right after.
+            for hop in {Hop.ALERTS, Hop.PAGES} - self.troubles:
+                self._well_ms[hop] = now_ms
+                bad.pop(hop, None)
         return bad
 
 

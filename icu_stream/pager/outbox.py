@@ -24,7 +24,7 @@ Every moment of sending is by the database's clock, which all pagers share.
 
 import hashlib
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -43,7 +43,7 @@ STORM = 10
 STORM_S = 600
 # Ours: a digest waits for what comes with it.
 GATHER_S = 20
-# Ours: a target that hangs must not take every sender; a high page may pass a medium one.
+# Ours: a target that hangs must not take all of a sender; a high page may pass a medium one.
 _AT_ONCE = 1
 _AT_ONCE_HIGH = 4
 # Ours: an alarm is stated every minute. One that was not for an hour, its worker has lost.
@@ -372,19 +372,29 @@ class Outbox:
 
     # --- pages leave
 
-    async def claim(self, most: int, lease_s: float) -> list[Row]:
+    async def claim(
+        self, most: int, lease_s: float, busy: Mapping[str, int]
+    ) -> list[Row]:
         """Lease pages that are due, high ones first.
 
         Args:
             most: Rows.
             lease_s: Longer than an attempt takes.
+            busy: How many pages the asker is sending to a target already.
 
         Raises:
             StorageError: PostgreSQL does not answer.
         """
         async with connection(self._pool) as db:
             rows = await db.fetch(
-                _CLAIM, lease_s, self._name, most, _AT_ONCE_HIGH, _AT_ONCE
+                _CLAIM,
+                lease_s,
+                self._name,
+                most,
+                _AT_ONCE_HIGH,
+                _AT_ONCE,
+                list(busy),
+                list(busy.values()),
             )
             return [
                 await self._filled(db, row)
@@ -609,10 +619,10 @@ WITH due AS (
     )
 ), free AS (
     SELECT d.id FROM due d
-    WHERE d.place + (
-        SELECT count(*) FROM icu.pager_outbox b
-        WHERE b.target = d.target AND b.state = 'waiting' AND b.leased_until >= now()
-    ) <= CASE WHEN d.priority = 'high' THEN $4::int ELSE $5::int END
+    WHERE d.place + coalesce((
+        SELECT b.n FROM unnest($6::text[], $7::int[]) AS b (target, n)
+        WHERE b.target = d.target
+    ), 0) <= CASE WHEN d.priority = 'high' THEN $4::int ELSE $5::int END
     ORDER BY d.priority <> 'high', d.id
     LIMIT $3
 ), locked AS (

@@ -18,6 +18,8 @@ from icu_stream.pager import retry
 from icu_stream.pager.retry import Verdict
 
 
+# Ours: no channel takes longer for an attempt than so many times a target's time to answer.
+LONGEST = 2
 _AGENT = "icu-stream-pager"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 

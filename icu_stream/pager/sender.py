@@ -7,6 +7,7 @@ between any two of them leaves a lease that runs out.
 
 import asyncio
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from icu_stream import clock
@@ -17,6 +18,7 @@ from icu_stream.pager.channels import Channel
 from icu_stream.pager.outbox import Lost, Outbox, Row
 from icu_stream.pager.page import Delivery
 from icu_stream.pager.plan import Plan
+from icu_stream.pager.posting import LONGEST
 
 
 # Ours: pages on their way at once; nearly all of that is waiting for an answer.
@@ -25,7 +27,6 @@ MOST = 32
 LOOK_S = 0.25
 # A lease outlives the longest attempt of any channel, settling included.
 SPARE_S = 5.0
-_LONGEST_ATTEMPTS = 6  # of the channel's time: mail has six steps
 
 
 class Sender:
@@ -54,9 +55,10 @@ class Sender:
         self._channels = channels
         self._lost = lost
         self._back = back
-        self._lease_s = lease_s or _LONGEST_ATTEMPTS * plan.timeout_s + SPARE_S
+        self._lease_s = lease_s or LONGEST * plan.timeout_s + SPARE_S
         self._wanted = asyncio.Event()
-        self._busy = 0
+        self._busy: Counter[str] = Counter()
+        self._is_ending = False
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -68,7 +70,7 @@ class Sender:
             while True:
                 self._wanted.clear()
                 for row in await self._claimed():
-                    self._busy += 1
+                    self._busy[row.target] += 1
                     group.create_task(self._send(row))
                 try:
                     async with asyncio.timeout(LOOK_S):
@@ -76,11 +78,23 @@ class Sender:
                 except TimeoutError:
                     continue
 
+    async def drain(self, within_s: float) -> None:
+        """Begin nothing new, and let what is on its way be settled."""
+        self._is_ending = True
+        try:
+            async with asyncio.timeout(within_s):
+                while self._busy.total():
+                    self._wanted.clear()
+                    await self._wanted.wait()
+        except TimeoutError:
+            log.info("pager_leaves_pages", n=self._busy.total())
+
     async def _claimed(self) -> list[Row]:
-        if self._busy >= MOST:
+        free = MOST - self._busy.total()
+        if free <= 0 or self._is_ending:
             return []
         try:
-            return await self._outbox.claim(MOST - self._busy, self._lease_s)
+            return await self._outbox.claim(free, self._lease_s, +self._busy)
         except StorageError as error:
             log.warning("pager_waits_for_store", reason=str(error))
             await asyncio.sleep(error.retry_after_s)
@@ -93,7 +107,7 @@ class Sender:
             # Its lease runs out, and it is sent again with the same id.
             log.warning("pager_not_settled", delivery=row.delivery, reason=str(error))
         finally:
-            self._busy -= 1
+            self._busy[row.target] -= 1
             self.wake()
 
     async def _deliver(self, row: Row) -> None:

@@ -52,6 +52,8 @@ _LOOK_S = 0.25
 # An alarm that was acknowledged while the pager was down is not escalated by it.
 _CATCH_UP_S = 10.0
 _DEADMAN_S = 1.0
+# What is on its way at the end; a page that is cut off is sent again when its lease is over.
+_DRAIN_S = 2.0
 _STORE_S = 5.0
 _HOUR_S = 3_600.0
 # Ours: a page that is due is tried within a second; this is another cause.
@@ -120,6 +122,7 @@ class Pager:
                 own = (self._escalate, self._watch, self._ask_store, self._tidy)
                 tasks += [group.create_task(watch()) for watch in own]
                 await stop.wait()
+                await self._sender.drain(_DRAIN_S)
                 for task in tasks:
                     task.cancel()
         finally:

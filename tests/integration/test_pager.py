@@ -148,7 +148,15 @@ async def hospital(place: Settings) -> AsyncIterator[Hospital]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def receiver() -> AsyncIterator[Receiver]:
+async def receiver(place: Settings) -> AsyncIterator[Receiver]:
+    """What persons have; every table of the pager is empty."""
+    assert place.postgres_dsn is not None
+    connection = await asyncpg.connect(place.postgres_dsn, password=PASSWORD)
+    await connection.execute(
+        "TRUNCATE icu.pager_alarms, icu.pager_outbox, icu.pager_targets, "
+        "icu.pager_answers"
+    )
+    await connection.close()
     async with receiving() as running:
         yield running
 
@@ -459,9 +467,6 @@ async def test_a_dead_letter_is_told_by_the_second_channel(
     told = engineer.got[0].data
     assert told["text"] == "a page to okafor/hook was not delivered: answered 410"
     assert told["code"] == "system.undelivered"
-    connection = await asyncpg.connect(place.postgres_dsn, password=PASSWORD)
-    await connection.execute("TRUNCATE icu.pager_targets")
-    await connection.close()
 
 
 @pytest.fixture

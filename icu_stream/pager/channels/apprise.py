@@ -17,10 +17,6 @@ from icu_stream.pager.posting import Post
 from icu_stream.pager.secret import Secret
 
 
-# Its services have timeouts of their own, of some seconds for each of two steps.
-_PATIENCE = 3
-
-
 class Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table `channel = "apprise"`.
 
@@ -51,7 +47,7 @@ class Channel:
             Priority.LOW: apprise.NotifyType.INFO,
         }
         self._calm = apprise.NotifyType.SUCCESS
-        self._timeout_s = _PATIENCE * post.timeout_s
+        self._timeout_s = posting.LONGEST * post.timeout_s
         self._language = language
 
     async def send(self, delivery: Delivery) -> None:

@@ -27,8 +27,6 @@ from icu_stream.pager.secret import Secret
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
-# Connecting, greeting, TLS, signing in, sending: each has the channel's time for itself.
-_STEPS = 6
 _Address = Annotated[
     str, msgspec.Meta(pattern=r"^[^\s@<>,;]+@[^\s@<>,;]+$", max_length=254)
 ]
@@ -86,7 +84,7 @@ class Channel:
         """Hand one to the server."""
         mail = message(delivery, self._where, self._language)
         try:
-            await aside(lambda: self._hand(mail), _STEPS * self._timeout_s)
+            await aside(lambda: self._hand(mail), posting.LONGEST * self._timeout_s)
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
             posting.judge(retry.smtp_verdict(codes[0]), f"answered {codes[0]}")
