@@ -23,17 +23,18 @@ class Gateway:
 
     Args:
         kind: hl7, fhir or alerts.
-        settings: Ports are any free ones.
+        settings: Ports are any free ones, except a given one.
+        hl7_port: Of the HL7 gateway: the same after a restart.
 
     Attributes:
         port: Where it takes messages; 0 of one that takes none.
         web_port: Of its metrics.
     """
 
-    def __init__(self, kind: str, settings: Settings) -> None:
-        ports = ("hl7_port", "hl7_web_port", "hl7_alerts_web_port")
-        ports += ("fhir_port", "fhir_web_port")
-        self.settings = settings.model_copy(update=dict.fromkeys(ports, 0))
+    def __init__(self, kind: str, settings: Settings, hl7_port: int = 0) -> None:
+        ports = ("hl7_web_port", "hl7_alerts_web_port", "fhir_port", "fhir_web_port")
+        chosen = dict.fromkeys(ports, 0) | {"hl7_port": hl7_port}
+        self.settings = settings.model_copy(update=chosen)
         self.port = 0
         self.web_port = 0
         self._log = settings.data_dir / f"gateway-{kind}.log"

@@ -38,7 +38,7 @@ from icu_stream.storage.series import PostgresSeries
 from icu_stream.storage.trail import PostgresTrail
 from tests.gateway import Gateway
 from tests.integration import replica
-from tests.kafka import Kafka
+from tests.kafka import Kafka, free_port
 from tests.monitor import AlarmManager, Monitor, flood, framed, message
 from tests.postgres import PASSWORD, Postgres
 from tests.unit.gateways.test_pcd04 import alert
@@ -298,6 +298,34 @@ async def test_admission_becomes_a_command(hl7: Gateway, site: Settings):
     [command] = [json.loads(r.value) for r in commands if r.key == b"p-0006"]
     assert (command["type"], command["bed"]) == ("admit", "ICU1-07")
     assert "Mustermann" not in str(command)
+
+
+async def test_a_gateway_that_is_killed_loses_nothing(site: Settings):
+    begin_ms = 1_772_348_400_000
+    with Gateway("hl7", site, free_port()) as gateway:
+        monitor = Monitor(gateway.port, timeout_s=2)
+
+        async def send() -> None:
+            for n in range(400):
+                body = message(
+                    "p-0007", begin_ms + 1_000 * n, {"hr": n % 300}, f"c-{n}"
+                )
+                assert f"MSA|CA|c-{n}\r" in await monitor.send(body)
+
+        sending = asyncio.ensure_future(send())
+        for tries in (100, 200, 300):
+            await until(lambda least=tries: monitor.tries > least)
+            gateway.kill()
+            await asyncio.to_thread(gateway.start)
+        await sending
+        monitor.close()
+
+    found = [(v.time, v.values["hr"]) for v in await kept(site, "p-0007")]
+    wanted = [(begin_ms + 1_000 * n, n % 300) for n in range(400)]
+    # What came twice came one after the other, which the worker knows for a duplicate.
+    assert [
+        row for i, row in enumerate(found) if i == 0 or row != found[i - 1]
+    ] == wanted
 
 
 # --- FHIR --------------------------------------------------------------------------------

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icu_stream.contracts.signals import SIGNALS
+from icu_stream.contracts.vitals import Vitals
 from icu_stream.errors import ContractError
-from icu_stream.gateways import fhir, hl7v2, pcd01
+from icu_stream.gateways import fhir, flatfile, hl7v2, pcd01
 from icu_stream.gateways.hl7v2 import Hl7Error, Separators
 from icu_stream.gateways.mllp import Frames
 from icu_stream.gateways.pcd01 import Options
+from icu_stream.sources import readers
 from tests import monitor
 
 
@@ -129,6 +131,38 @@ KEYS = [
     *("valueQuantity", "value", "effectiveDateTime", "entry", "resource", "device"),
     *("encounter", "contained", "x"),
 ]
+MEASURED = st.dictionaries(
+    st.sampled_from([row.code for row in SIGNALS]),
+    st.floats(-1_000, 1_000, allow_subnormal=False),
+    min_size=1,
+)
+
+
+@EXAMPLES
+@given(MEASURED, TIMES)
+def test_what_is_written_as_fhir_is_read_as_it_was(values, time):
+    vitals = Vitals(patient_id="p-0007", time=time, device="mon-17", values=values)
+    out = fhir.Bundle(0)
+    text = out.begin() + "".join(map(out.entry, fhir.vital_signs(vitals))) + out.end()
+
+    found = fhir.read(text.encode(), "x", None).reading.vitals
+
+    assert {c: v for part in found for c, v in part.values.items()} == values
+    assert {(v.patient_id, v.time) for v in found} == {("p-0007", time)}
+
+
+@EXAMPLES
+@given(MEASURED, TIMES)
+def test_what_is_written_as_csv_is_read_as_it_was(tmp_path_factory, values, time):
+    vitals = Vitals(patient_id="p-0007", time=time, bed="b", device="d", values=values)
+    path = tmp_path_factory.getbasetemp() / "stay.csv"
+    path.write_text(flatfile.HEADER + flatfile.row(vitals))
+
+    [stream] = readers.open_recording(path)
+
+    assert list(stream.read(0)) == [vitals]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: (
