@@ -33,11 +33,17 @@ def binaries() -> Path | None:
 class Postgres:
     """One server; use it as a context manager.
 
+    Args:
+        bin_: Where its programs are.
+        quick: It forgets what the machine forgets, and is small; else it is as shipped.
+
     Attributes:
         port: Where it listens, on loopback.
     """
 
-    def __init__(self, bin_: Path) -> None:
+    def __init__(self, bin_: Path, *, quick: bool = True) -> None:
+        options = ["-c", "fsync=off", "-c", "shared_buffers=16MB"]
+        self._options = options if quick else []
         self._bin = bin_
         self.port = free_port()
         self._scratch = Path(tempfile.mkdtemp(prefix="icu-postgres-"))
@@ -92,7 +98,7 @@ class Postgres:
         """Start it, and wait until it takes connections."""
         command = [*self._prefix, str(self._bin / "postgres"), "-D", str(self._data)]
         where = ["-p", str(self.port), "-h", "127.0.0.1", "-k", ""]
-        quick = ["-c", "fsync=off", "-c", "shared_buffers=16MB"]
+        quick = self._options
         with (self._scratch / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [*command, *where, *quick]

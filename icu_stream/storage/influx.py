@@ -37,7 +37,7 @@ from icu_stream.observability import log
 from icu_stream.settings import Settings
 from icu_stream.storage.intake import Measured, Row, Said
 from icu_stream.storage.sampling import Figures
-from icu_stream.storage.series import MINUTE_MS, QUARTER_MS, Minute
+from icu_stream.storage.series import MINUTE_MS, QUARTER_MS, Minute, in_portions
 
 
 VITALS, SCORES, MINUTES, QUARTERS = "vitals", "scores", "vitals_1m", "vitals_15m"
@@ -239,14 +239,17 @@ class InfluxSeries:
             await self.tend(now_ms)
         # A minute less: InfluxDB looks at its own clock.
         oldest = now_ms - self._keep_ms + MINUTE_MS
-        lines = [line(row) for row in rows if _time_ms(row) >= oldest]
-        if lines:
-            try:
-                await self._influx.write(lines)
-            except StorageError:
-                self._is_prepared = False  # it may be a new and empty one
-                raise
-        return len(rows) - len(lines)
+        kept = [row for row in rows if _time_ms(row) >= oldest]
+        try:
+            await in_portions(kept, self._write)
+        except StorageError:
+            self._is_prepared = False  # it may be a new and empty one
+            raise
+        return len(rows) - len(kept)
+
+    async def _write(self, rows: Sequence[Row]) -> None:
+        if rows:
+            await self._influx.write([line(row) for row in rows])
 
     async def settle(self, minutes: Collection[Minute], now_ms: int) -> None:
         """Make the figures of some minutes anew, and of the quarters they are in."""

@@ -8,7 +8,7 @@ digits of a hash, so that two of them stay two.
 import hashlib
 import re
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -118,7 +118,7 @@ Row = Measured | Said
 
 def vitals(record: Record) -> Measured | None:
     """What was measured; None for what the worker wrote there, and for canaries."""
-    if is_canary(record.key) or any(name in _OWN for name, _ in record.headers):
+    if is_canary(record.key) or (record.headers and _is_own(record.headers)):
         return None
     message = decoding.decode(_value(record))
     if is_canary(message.patient_id):
@@ -233,6 +233,11 @@ def _said(record: Record, decoder: "msgspec.json.Decoder[Any]") -> Said | None:
         int.from_bytes(digest, "big", signed=True),
         body.replace(_NULL, "\\ufffd") if _NULL in body else body,
     )
+
+
+def _is_own(headers: Sequence[tuple[str, bytes]]) -> bool:
+    """Did the worker write it, to put time or a command in order?"""
+    return any(name in _OWN for name, _ in headers)
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

@@ -10,7 +10,9 @@ A minute is never made from less than it was made from before: what is older tha
 retention has lost its rows, and keeps its figures.
 """
 
-from collections.abc import Collection, Sequence
+import asyncio
+
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -32,6 +34,7 @@ from icu_stream.storage.partitions import (
 
 MINUTE_MS = 60_000
 QUARTER_MS = 15 * MINUTE_MS
+_WORTH_TWO = 1_000  # rows
 
 
 class Minute(NamedTuple):
@@ -75,6 +78,41 @@ class Store(Protocol):
         """
 
 
+async def in_portions(
+    rows: Sequence[Row], act: Callable[[Sequence[Row]], Coroutine[Any, Any, None]]
+) -> None:
+    """Write a large batch as two, so that the store works on one while we make the other.
+
+    All of one patient is in one of them: no key is in both.
+
+    Raises:
+        StorageError: One was not taken now; trying both again is harmless.
+        ContractError: One will never be taken.
+    """
+    if len(rows) < _WORTH_TWO:
+        await act(rows)
+        return
+    halves: tuple[list[Row], list[Row]] = [], []
+    for row in rows:
+        whose = row.patient_id if isinstance(row, Measured) else row.message.patient_id
+        halves[hash(whose) & 1].append(row)
+    tasks = []
+    for half in halves:
+        tasks.append(asyncio.create_task(act(half)))
+        await asyncio.sleep(0)  # it sends what it has to send
+    try:
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+    failed = [error for error in ended if isinstance(error, BaseException)]
+    # What is not taken now comes first: it may be the reason of the other.
+    for error in sorted(failed, key=lambda e: isinstance(e, ContractError)):
+        raise error
+
+
 class PostgresSeries:
     """Vitals and scores in PostgreSQL.
 
@@ -90,7 +128,12 @@ class PostgresSeries:
         self._partitions = Partitions(keep)
 
     async def write(self, rows: Sequence[Row], now_ms: int) -> int:
-        """Keep rows, all or none; see `Store`."""
+        """Keep rows; see `Store`."""
+        await in_portions(rows, lambda portion: self._write(portion, now_ms))
+        return 0
+
+    async def _write(self, rows: Sequence[Row], now_ms: int) -> None:
+        """Keep rows, all or none."""
         measured = [row for row in rows if isinstance(row, Measured)]
         said = [row for row in rows if isinstance(row, Said)]
         try:
@@ -109,7 +152,6 @@ class PostgresSeries:
                 msg = f"PostgreSQL: {error}"
                 raise ContractError(msg) from error
             raise
-        return 0
 
     async def settle(self, minutes: Collection[Minute], now_ms: int) -> None:
         """Make the figures of some minutes anew, and of the quarters they are in."""

@@ -27,10 +27,21 @@ import msgspec
 import typer
 
 from icu_stream import clock, profiles
-from tests.benchmarks import latency, memory, profiling, recovery, states, throughput
+from tests import influx, postgres
+from tests.benchmarks import (
+    latency,
+    memory,
+    profiling,
+    recovery,
+    states,
+    storage,
+    throughput,
+)
 from tests.benchmarks.courses import Course, courses
 from tests.benchmarks.report import Report, Row, machine
+from tests.influx import InfluxServer
 from tests.kafka import ROOT, Kafka, why_unavailable
+from tests.postgres import Postgres
 
 
 # Until py-spy watches, and until it has drawn.
@@ -52,6 +63,7 @@ class Size(NamedTuple):
         recovery: Beds.
         session_s: After which a killed worker has left the group.
         silence_s: Of the run with a kill in its middle.
+        points: Into each store.
     """
 
     repeats: int
@@ -65,6 +77,7 @@ class Size(NamedTuple):
     recovery: int
     session_s: float
     silence_s: float
+    points: int
 
 
 FULL = Size(
@@ -79,6 +92,7 @@ FULL = Size(
     recovery=10_000,
     session_s=10,
     silence_s=40,
+    points=200_000,
 )
 QUICK = Size(
     repeats=1,
@@ -92,6 +106,7 @@ QUICK = Size(
     recovery=500,
     session_s=6,
     silence_s=28,
+    points=20_000,
 )
 
 HOUR_MS = 3_600_000
@@ -102,6 +117,8 @@ P50_MS, P99_MS = 10, 50
 BED_KB, WORKER_MB = 150, 300
 BACK_S = 15
 TWO_WORKERS = 1.7
+# The issue of the records: "points/s to either store".
+STORED = 50_000
 
 
 class Bench:
@@ -334,6 +351,34 @@ class Bench:
         )
         self.details["recovery"] = {"start": back, "silence": silence}
 
+    def storage(self) -> None:
+        """What either store takes a second, beside the barest way into it."""
+        bin_, program = postgres.binaries(), influx.binary()
+        assert bin_ is not None, "PostgreSQL is not installed"
+        assert program is not None, "InfluxDB is not installed"
+        _say(f"{self.size.points:,} points into each store")
+        with (
+            Postgres(bin_, quick=False) as relational,
+            InfluxServer(program) as series,
+        ):
+            found = storage.run(relational, series, self.size.points, self.size.repeats)
+        for name, ours, what, peer in (
+            ("PostgreSQL", found.postgres, "COPY, no key", found.copy),
+            ("InfluxDB", found.influx, "POST of lines", found.post),
+        ):
+            self.rows.append(
+                Row(
+                    what=f"archive into {name}, one client",
+                    unit="points/s",
+                    runs=ours,
+                    better="more",
+                    budget=STORED,
+                    peer=_peer(what, {what: peer}),
+                    note=f"a point has {storage.SIGNALS} signals",
+                )
+            )
+        self.details["storage"] = found
+
 
 def _peer(name: str, rates: dict[str, list[float]]) -> tuple[str, float] | None:
     runs = sorted(rates[name])
@@ -461,6 +506,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "latency": Bench.latency,
     "memory": Bench.memory,
     "recovery": Bench.recovery,
+    "storage": Bench.storage,
 }
 
 
