@@ -207,7 +207,7 @@ def drawing(moments: list[Moment]) -> str:
     """The run as SVG: a lane for each place, time to the right."""
     first = moments[0].at_ms
     span_ms = max(moment.at_ms for moment in moments) - first
-    scale = (_WIDTH - _LEFT - 250) / span_ms
+    scale = (_WIDTH - _LEFT - 310) / span_ms
     height = _TOP + _LANE * len(LANES) + 10
     parts = [
         (
