@@ -4,9 +4,9 @@ import ipaddress
 
 from aiohttp import web
 
-from icu_stream.access.door import Door, Refused, Why
+from icu_stream.access.door import Door, Refused
 from icu_stream.access.roles import Person, Role
-from icu_stream.api.problems import Kind, ProblemError, retry
+from icu_stream.api.problems import Kind, ProblemError
 from icu_stream.api.table import Route
 from icu_stream.settings import Settings
 
@@ -50,8 +50,6 @@ def person(
         raise ProblemError(Kind.NO_SESSION, headers=_CHALLENGE)
     who = door.by_bearer(given, address(request, settings))
     if isinstance(who, Refused):
-        if who.why is Why.TOO_OFTEN:
-            raise retry(Kind.TOO_MANY, who.retry_after_s, "too many wrong bearers")
         detail = "the bearer is not good, or no longer"
         challenge = 'Bearer realm="icu-stream", error="invalid_token"'
         raise ProblemError(

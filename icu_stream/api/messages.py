@@ -517,7 +517,7 @@ class Asking(_Said, frozen=True):
     change: Change
     source: Source = Source.TOPIC
     patients: Annotated[list[Identifier], msgspec.Meta(max_length=1_000)] = []
-    hours: Annotated[int, msgspec.Meta(ge=1, le=72)] = 24
+    hours: Annotated[float, msgspec.Meta(ge=1, le=72)] = 24
 
 
 class Found(_Told, frozen=True):

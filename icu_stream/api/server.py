@@ -345,12 +345,17 @@ def _query(request: web.Request, route: Route, lists: frozenset[str]) -> Any:
         if len(query.getall(name)) > 1:
             what = f"{name} is there twice" + (": want a,b" if name in lists else "")
             raise ProblemError(Kind.INVALID, errors=[Fault("query", what)])
-        given[name] = query[name].split(",") if name in lists else query[name]
+        text = query[name]
+        given[name] = _split(text) if name in lists else text
     try:
         return msgspec.convert(given, type=route.query, strict=False)
     except msgspec.ValidationError as error:
         errors = [Fault("query", str(error))]
         raise ProblemError(Kind.INVALID, errors=errors) from error
+
+
+def _split(text: str) -> list[str]:
+    return text.split(",") if text else []
 
 
 def _lists(query: type[msgspec.Struct]) -> frozenset[str]:

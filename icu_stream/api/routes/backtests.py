@@ -1,5 +1,7 @@
 """Backtests as jobs: what would another limit or delay have alarmed?"""
 
+import math
+
 import msgspec
 
 from icu_stream.access.desk import Change
@@ -30,7 +32,7 @@ async def begin(ask: Ask[Nothing, Nothing, Asking]) -> Reply:
         source=said.source,
         patients=said.patients,
         title=f"{len(said.patients)} patients",
-        hours=said.hours,
+        hours=math.ceil(said.hours),
         change=LimitChange(change.code, change.limit, change.delay_s),
     )
     if not runs.begin(by, question):
@@ -100,7 +102,7 @@ def _in_words(said: Asking) -> str:
     parts += [] if change.limit is None else [f"limit {change.limit:g}"]
     parts += [] if change.delay_s is None else [f"delay {change.delay_s:g} s"]
     whose = f"{len(said.patients)} patients" if said.patients else "a simulated ward"
-    return f"{', '.join(parts)}; {whose}, {said.hours} h"
+    return f"{', '.join(parts)}; {whose}, {said.hours:g} h"
 
 
 ROUTES = (
