@@ -22,7 +22,16 @@ from icu_stream.pager.sender import Sender
 from icu_stream.settings import Settings
 from icu_stream.storage import migrate, postgres
 from tests import pager_child
-from tests.paging import Got, Receiver, after, alert, planned, receiving, written
+from tests.paging import (
+    SECRET,
+    Got,
+    Receiver,
+    after,
+    alert,
+    planned,
+    receiving,
+    written,
+)
 from tests.postgres import PASSWORD, Postgres
 
 
@@ -95,7 +104,7 @@ class Desk:
 
     async def rows(self, what: str = "target, action, state") -> list[tuple[Any, ...]]:
         found = await self.pool.fetch(
-            f"SELECT {what} FROM icu.pager_outbox ORDER BY id"  # noqa: S608 - of a test
+            f"SELECT {what} FROM icu.pager_outbox o ORDER BY id"  # noqa: S608 - of a test
         )
         return [tuple(row) for row in found]
 
@@ -459,6 +468,62 @@ async def test_a_sender_survives_a_restart_of_postgresql(
         postgres_server.start()
         await desk.outbox.take_all([alert(patient_id="p-2")])
         await receiver.until(lambda r: len({got.id for got in r.got}) == 2)
+
+
+async def test_no_log_and_no_row_holds_a_secret_whatever_fails(
+    pool, tmp_path, capfd, quick
+):
+    """Every channel, at a port where nobody is, and at one that answers nonsense."""
+    key = tmp_path / "key"
+    key.write_text("hunter2hunter2hunter2hunter2hun2\n")
+
+    def ways(port: int) -> str:
+        return f"""
+[person.okafor.target.ntfy{port}]
+channel = "ntfy"
+url = "http://127.0.0.1:{port}/"
+topic = {{ file = "{key}" }}
+token = {{ file = "{key}" }}
+[person.okafor.target.pd{port}]
+channel = "pagerduty"
+url = "http://127.0.0.1:{port}/hunter2"
+routing_key = {{ file = "{key}" }}
+[person.okafor.target.path{port}]
+channel = "webhook"
+url = "http://127.0.0.1:{port}/hunter2"
+secret = {{ file = "{tmp_path / "secret"}" }}
+[person.okafor.target.mail{port}]
+channel = "email"
+host = "127.0.0.1"
+port = {port}
+tls = "none"
+to = "a@b.example"
+from = "a@b.example"
+username = "okafor"
+password = {{ file = "{key}" }}
+"""
+
+    async with receiving() as nonsense:
+        nonsense.act = lambda _: 400
+        config = written(
+            tmp_path,
+            "http://127.0.0.1:9/",
+            window_s=10,
+            timeout_s=0.5,
+            more=ways(9) + ways(nonsense.port),
+        )
+        desk = Desk(pool, plan.load(config)._replace(window_s=0.5))
+        async with desk.sending():
+            await desk.outbox.take_all([alert(priority=Priority.MEDIUM)])
+            await desk.settled()
+
+    said = "".join(capfd.readouterr())
+    kept = await desk.rows("o::text")
+    told = repr(desk.lost)
+    assert len(desk.lost) == 9
+    assert "page_retried" in said
+    assert not [text for text in (said, repr(kept), told) if "hunter2" in text]
+    assert not [text for text in (said, repr(kept), told) if SECRET in text]
 
 
 class Killing:

@@ -311,7 +311,9 @@ async def test_replies_of_mail_servers_are_judged_by_the_same_table(
 
 # Apprise 2.3 uses it when its services are loaded; without it, it does without.
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-async def test_apprise_sends_to_any_of_its_services(tmp_path: Path):
+async def test_apprise_sends_to_any_of_its_services(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
     post = Post(5)
     async with receiving() as receiver:
         place = tmp_path / "address"
@@ -324,6 +326,7 @@ async def test_apprise_sends_to_any_of_its_services(tmp_path: Path):
 
     assert receiver.got[0].body["title"].startswith("HIGH ICU1-07")
     assert caught.value.retry_after_s == 0
+    assert capfd.readouterr() == ("", "")  # its own log would hold the address
 
 
 def test_a_page_holds_no_word_of_the_explanation():
