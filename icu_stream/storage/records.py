@@ -10,7 +10,7 @@ import binascii
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -23,95 +23,17 @@ from icu_stream.settings import Settings
 from icu_stream.storage import influx, postgres, sampling
 from icu_stream.storage.influx import Influx, code, field, identifier, untag
 from icu_stream.storage.intake import Measured
+from icu_stream.storage.reading import MOST, Page, SeriesReader
 from icu_stream.storage.sampling import Figures, Point
 from icu_stream.storage.series import MINUTE_MS, QUARTER_MS
 
 
 T = TypeVar("T")
-MOST = 10_000  # rows of one page
 # What came in the last minutes may not be in the downsamples yet; it is taken from the
 # values. Ours: archives settle a minute within two.
 _UNSETTLED_MS = 5 * MINUTE_MS
 # Devices that speak of one patient at one moment; more than there are.
 _TIES = 64
-
-
-class Page(NamedTuple, Generic[T]):
-    """Some rows.
-
-    Attributes:
-        rows: In their order.
-        after: The cursor of what comes after them; None: nothing does now.
-    """
-
-    rows: list[T]
-    after: str | None
-
-
-class SeriesReader(Protocol):
-    """The reading side of vitals and scores, of either store."""
-
-    name: str
-
-    async def vitals(
-        self,
-        patient_id: str,
-        start_ms: int,
-        end_ms: int,
-        *,
-        after: str | None = None,
-        most: int = 1_000,
-    ) -> Page[Measured]:
-        """Messages of one patient as they were measured, oldest first.
-
-        Args:
-            patient_id: Whose.
-            start_ms: From then on, by the device's clock.
-            end_ms: Until then; not in it.
-            after: The cursor of the page before.
-            most: How many at most.
-
-        Raises:
-            ContractError: `after` is no cursor of ours.
-            StorageError: The store does not answer.
-        """
-
-    async def values(
-        self, patient_id: str, signals: Sequence[str], start_ms: int, end_ms: int
-    ) -> dict[str, list[Point]]:
-        """Each value of some signals with its time, oldest first; none: not in it."""
-
-    async def figures(
-        self,
-        patient_id: str,
-        signals: Sequence[str] | None,
-        start_ms: int,
-        end_ms: int,
-        step_ms: int,
-        now_ms: int,
-    ) -> dict[str, list[Figures]]:
-        """Least, greatest, mean, number and last value of each step that has one.
-
-        Args:
-            patient_id: Whose.
-            signals: Which; None: all that there are.
-            start_ms: From then on; the step that it lies in is whole.
-            end_ms: Until then; not in it.
-            step_ms: Length of a step. Of whole minutes it is answered from downsamples,
-                which are kept longer (`ICU_RETENTION_COARSE_DAYS`).
-            now_ms: By our clock.
-        """
-
-    async def scores(
-        self,
-        patient_id: str,
-        start_ms: int,
-        end_ms: int,
-        *,
-        after: str | None = None,
-        most: int = 1_000,
-    ) -> Page[Scores]:
-        """Scores of one patient, oldest first; as `vitals`."""
 
 
 class Records:
@@ -313,11 +235,23 @@ async def opened(settings: Settings, pool: Any = None) -> AsyncIterator[Records]
             pool = await stack.enter_async_context(
                 postgres.pool(settings, name="icu-stream records")
             )
-        if settings.influx_url is None:
-            yield Records(PostgresReader(pool), pool)
-        else:
-            connected = await stack.enter_async_context(influx.opened(settings))
-            yield Records(InfluxReader(connected), pool)
+        reader = await stack.enter_async_context(opened_series(settings, pool))
+        yield Records(reader, pool)
+
+
+@asynccontextmanager
+async def opened_series(
+    settings: Settings, pool: Any = None
+) -> AsyncIterator[SeriesReader]:
+    """Vitals and scores alone: with InfluxDB there is no PostgreSQL to reach for them."""
+    if settings.influx_url is not None:
+        async with influx.opened(settings) as connected:
+            yield InfluxReader(connected)
+    elif pool is not None:
+        yield PostgresReader(pool)
+    else:
+        async with postgres.pool(settings, name="icu-stream history") as made:
+            yield PostgresReader(made)
 
 
 class PostgresReader:

@@ -27,7 +27,7 @@ from icu_stream.domain.limits import Rules
 from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
-from icu_stream.ward import callbacks, colours, layout, wording
+from icu_stream.ward import callbacks, colours, layout, stored, wording
 from icu_stream.ward.bed import chartable
 from icu_stream.ward.canary import Canary
 from icu_stream.ward.deadman import DeadMan
@@ -83,7 +83,8 @@ async def serve(
     given = settings.ward_token.get_secret_value() if settings.ward_token else ""
     token = given or secrets.token_urlsafe(32)
     listener = _listen(settings)
-    with listener:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(listener)
         sessions = Sessions(
             settings.data_dir / "ward-sessions.json", settings.ward_idle_s
         )
@@ -94,8 +95,11 @@ async def serve(
         hub = Hub(ward)
         desk = Desk(settings, ledger, wording.refusal)
         house = House(settings, ward, desk, rules, runner)
+        history = await stack.enter_async_context(stored.opened(settings, ward.past))
         config = uvicorn.Config(
-            create_app(settings, hub, door, ward, desk, rules, Stations(), house),
+            create_app(
+                settings, hub, door, ward, desk, rules, Stations(), house, history
+            ),
             lifespan="on",
             ws="websockets-sansio",
             ws_max_size=_MAX_MESSAGE_BYTES,
@@ -148,6 +152,7 @@ def create_app(
     rules: Rules,
     stations: Stations,
     house: House,
+    history: History | None = None,
 ) -> Gate:
     """The whole web application: Dash, the live socket, and the gate around both.
 
@@ -160,6 +165,7 @@ def create_app(
         rules: The profile whose limits a bed's page shows.
         stations: What the screens say of their sound.
         house: The pages beside the ward.
+        history: Who keeps the past; None: this view itself.
     """
     # Our own FastAPI: the documentation pages of the default one load from a CDN.
     api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -184,7 +190,7 @@ def create_app(
     api.add_api_route("/words.js", words, methods=["GET"])
     api.add_api_route("/colours.css", style, methods=["GET"])
     api.add_api_route("/beds", beds(ward, rules), methods=["GET"])
-    api.add_api_route("/courses", courses(Seen(ward.past)), methods=["GET"])
+    api.add_api_route("/courses", courses(history or Seen(ward.past)), methods=["GET"])
     api.add_api_route("/charted", charted, methods=["GET"])
     api.add_api_route("/commands", commands(desk), methods=["POST"])
     house.routes(api)

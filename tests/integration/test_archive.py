@@ -30,6 +30,8 @@ from icu_stream.storage import archive, influx, migrate, postgres, records
 from icu_stream.storage.intake import Measured
 from icu_stream.storage.records import InfluxReader, PostgresReader, SeriesReader
 from icu_stream.storage.series import MINUTE_MS, Minute, PostgresSeries, Store
+from icu_stream.ward.history import Seen
+from icu_stream.ward.stored import Stored
 from tests import postgres as server
 from tests.influx import InfluxServer
 from tests.integration import feed
@@ -554,6 +556,10 @@ async def test_figures_are_of_all_values_and_late_ones_too(
     ten = await figures(10_000)
     assert {f.time_ms for f in ten} == {start + 10_000 * n for n in range(30)}
     assert max(f.time_ms for f in ten) < gap
+    course = await Stored(reader, Seen(lambda _: None)).course("p", 4, now_ms)
+    assert course is not None
+    assert max(high for high in course.lines["hr"].high if high is not None) == 200.0
+    assert min(low for low in course.lines["hr"].low if low is not None) == 0.0
     values = await reader.values("p", ["hr", "rr"], start, now_ms)
     assert list(values) == ["hr"]
     assert len(values["hr"]) == 302

@@ -13,7 +13,8 @@ from icu_stream.api.table import Ask, Nothing, Route
 from icu_stream.clock import now_ms
 from icu_stream.domain import burden
 from icu_stream.domain.burden import HOUR_MS, Heard, Question, Report
-from icu_stream.storage.records import MOST, Records
+from icu_stream.storage.reading import MOST
+from icu_stream.storage.records import Records
 
 
 _STEP_MS = 900_000
