@@ -12,9 +12,11 @@ import pytest
 import pytest_asyncio
 
 from icu_stream import clock
+from icu_stream.access.desk import Change
 from icu_stream.access.roles import Role
 from icu_stream.client import ApiError, Client
 from icu_stream.contracts.alerts import Event, State
+from tests import service
 from tests.integration import feed, replica
 from tests.service import House
 
@@ -165,6 +167,193 @@ async def _results(house: House, patient_id: str) -> list[dict[str, Any]]:
 
 
 async def _read(house: House, topic: str, patient_id: str) -> list[dict[str, Any]]:
-    found = await replica.read(house.settings, house.settings.topic_prefix + topic)
-    rows = [json.loads(record.value) for record in found if record.value]
+    rows = await _read_all(house, topic)
     return [row for row in rows if row.get("patient_id") == patient_id]
+
+
+async def _read_all(house: House, topic: str) -> list[dict[str, Any]]:
+    found = await replica.read(house.settings, house.settings.topic_prefix + topic)
+    return [json.loads(record.value) for record in found if record.value]
+
+
+async def test_a_stream_that_was_cut_off_goes_on_where_it_was(
+    house: House, nurse: Client
+):
+    monitor, seen = Monitor(house), []
+    events = nurse.stream("vitals", "alerts", patient_id=monitor.patient_id)
+    first = asyncio.create_task(anext(events))
+    while not first.done():
+        await monitor.send()
+        await asyncio.wait({first}, timeout=0.3)
+    seen.append(first.result())
+    await events.aclose()
+    for hr in (91, 92, 93):
+        await monitor.send(hr=hr)
+
+    async for event in nurse.stream(
+        "vitals", "alerts", patient_id=monitor.patient_id, last_id=seen[-1].id
+    ):
+        seen.append(event)
+        if event.message.values.get("hr") == 93:
+            break
+
+    times = [event.message.time for event in seen]
+    assert [event.message.values["hr"] for event in seen[-3:]] == [91, 92, 93]
+    assert times == sorted(set(times))  # nothing twice
+
+
+async def test_an_alarm_comes_on_a_stream_as_it_is_raised(house: House, nurse: Client):
+    monitor = Monitor(house)
+    events = nurse.stream(patient_id=monitor.patient_id)
+    raised = asyncio.create_task(anext(events))
+
+    alert_id = await monitor.desaturate(nurse)
+    event = await asyncio.wait_for(raised, WAIT_S)
+    await events.aclose()
+
+    assert (event.message.alert_id, event.message.event) == (alert_id, Event.RAISED)
+
+
+async def test_a_stream_ends_when_its_session_does(house: House):
+    async with Client(house.api.url) as client:
+        await client.sign_in(service.NAMES[Role.NURSE], service.PASSWORD)
+        url = f"{house.api.url}/v1/stream"
+        async with (
+            aiohttp.ClientSession(headers=client._headers()) as http,
+            http.get(url) as answer,
+        ):
+            await answer.content.readuntil(b"\n\n")
+            await client.sign_out()
+            rest = await asyncio.wait_for(answer.content.read(), WAIT_S)
+
+    assert rest.endswith(b"event: over\ndata: {}\n\n")
+
+
+async def test_a_spike_of_a_second_is_in_every_course(house: House, nurse: Client):
+    monitor = Monitor(house)
+    for spo2 in (97, 97, 70, 97, 97):
+        await monitor.send(spo2=spo2)
+    await until(lambda: known(nurse, monitor.patient_id))
+
+    async def courses() -> Any:
+        steps = await nurse.vitals(
+            monitor.patient_id, signals=["spo2"], step_ms=3_600_000
+        )
+        return steps if "spo2" in steps.signals else None
+
+    steps = (await until(courses)).signals["spo2"]
+    points = await nurse.vitals(monitor.patient_id, signals=["spo2"], method="lttb")
+    few = await nurse.vitals(monitor.patient_id, points=4, method="lttb")
+
+    assert (min(steps.low or []), max(steps.high or []), sum(steps.n or [])) == (
+        70,
+        97,
+        5,
+    )
+    assert points.signals["spo2"].values == [97, 97, 70, 97, 97]
+    assert 70 in few.signals["spo2"].values
+    assert points.signals["spo2"].unit == "%"
+
+
+async def test_what_was_archived_is_read_back(house: House, nurse: Client):
+    monitor = Monitor(house)
+    alert_id = await monitor.desaturate(nurse)
+
+    async def stored() -> Any:
+        alerts = await nurse.alerts(state="any", patient_id=monitor.patient_id)
+        return [alert.alert_id for alert in alerts if alert.priority == "high"]
+
+    found = await until(stored, "the alarm in the store")
+    async with Client(house.api.url, house.tokens[Role.CHARGE]) as charge:
+        burden = await charge.burden(hours=1)
+
+    assert found == [alert_id]
+    assert burden.total.alarms["high"] >= 1
+    assert burden.total.bed_days > 0
+
+
+async def test_limits_are_set_only_as_they_were_seen_and_reset(house: House):
+    monitor = Monitor(house)
+    async with Client(house.api.url, house.tokens[Role.PHYSICIAN]) as doctor:
+        await monitor.send()
+        await until(lambda: known(doctor, monitor.patient_id))
+
+        change = [Change(code="spo2.low", limit=86)]
+        await doctor.set_limits(monitor.patient_id, "COPD, 88-92 %", change, hours=2)
+
+        async def own() -> Any:
+            limits = (await doctor.limits(monitor.patient_id)).limits
+            return [one for one in limits if one.by is not None]
+
+        [limit] = await until(own, "the limit")
+
+    assert (limit.code, limit.limit, limit.by) == ("spo2.low", 86, "physician Okafor")
+
+
+async def test_another_system_admits_moves_and_discharges(house: House, nurse: Client):
+    patient_id = f"t-{uuid.uuid4().hex[:8]}"
+    async with Client(house.api.url, house.tokens[Role.INTEGRATION]) as hospital:
+        await hospital.admit(patient_id, "T-adm")
+        await until(lambda: known(nurse, patient_id))
+        await hospital.transfer(patient_id, "T-other")
+
+        async def moved() -> bool:
+            return (await nurse.patient(patient_id)).bed == "T-other"
+
+        await until(moved)
+        await hospital.discharge(patient_id)
+
+        async def gone() -> bool:
+            return not await known(nurse, patient_id)
+
+        await until(gone)
+        with pytest.raises(ApiError) as canary:
+            await hospital.admit("icu-canary-x", "T-x")
+
+    assert canary.value.problem.status == 409
+
+
+async def test_a_backtest_is_begun_watched_and_cancelled(house: House):
+    async with Client(house.api.url, house.tokens[Role.CHARGE]) as charge:
+        patient_id = (await charge.patients())[0].patient_id
+        job = await charge.backtest(
+            Change(code="hr.high", limit=110), [patient_id], hours=1
+        )
+
+        async def over() -> Any:
+            now = await charge.backtest_of(job.backtest_id)
+            return now if now.state != "running" else None
+
+        done = await until(over, "the result")
+
+    assert (done.state, done.failure) == ("done", None)
+    assert {figure.name for figure in done.result.figures} >= {"alarms", "sounds"}
+
+
+async def test_every_act_is_in_the_audit_trail_and_no_secret_is(
+    house: House, nurse: Client
+):
+    monitor = Monitor(house)
+    alert_id = await monitor.desaturate(nurse)
+    await nurse.acknowledge(alert_id)
+    with pytest.raises(ApiError, match="a nurse may not"):
+        await nurse.admit(monitor.patient_id, "T-x")
+
+    async def entries() -> Any:
+        rows = await _read_all(house, "audit")
+        own = [row for row in rows if row.get("alert_id") == alert_id]
+        refused = [row for row in rows if "admit" in row.get("how", "")]
+        return (own[0], refused[0], rows) if own and refused else None
+
+    own, refused, rows = await until(entries, "the trail")
+
+    assert (own["by"], own["role"], own["station"], own["outcome"]) == (
+        "nurse Okafor",
+        "nurse",
+        "test nurse",
+        "done",
+    )
+    assert (refused["by"], refused["reason"]) == ("nurse Okafor", "may_not")
+    written = json.dumps(rows) + house.api.said()
+    assert [s for s in house.tokens.values() if s in written] == []
+    assert service.PASSWORD not in written
