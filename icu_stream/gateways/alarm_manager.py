@@ -137,9 +137,7 @@ async def run(
     inlet = Inlet(settings)
     async with (
         gauges.page(
-            settings.web_host,
-            settings.hl7_alerts_web_port,
-            lambda: manager.why_silent,
+            settings, settings.hl7_alerts_web_port, lambda: manager.why_silent
         ) as web_port,
         process.opened(inlet, stop),
     ):

@@ -166,7 +166,7 @@ async def run(
     why_not = "not listening yet: Kafka is awaited"
     async with (
         gauges.page(
-            settings.web_host,
+            settings,
             settings.fhir_web_port,
             lambda: why_not or ("" if inlet.is_open else "Kafka does not answer"),
         ) as web_port,

@@ -1,18 +1,17 @@
-"""What gateways count, and the page where it is read: /metrics, /healthz, /readyz."""
+"""What gateways count, and the page where it is read."""
 
 import re
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import prometheus_client
-
-from aiohttp import web
 from prometheus_client import Counter, Gauge
 
-from icu_stream.errors import ConfigurationError
+from icu_stream import status
 from icu_stream.gateways.reading import Reading
 from icu_stream.observability import log
+from icu_stream.settings import Settings
+from icu_stream.status import Report
 
 
 MESSAGES = Counter(
@@ -79,50 +78,22 @@ class Tally:
 
 @asynccontextmanager
 async def page(
-    host: str, port: int, why_not_ready: Callable[[], str]
+    settings: Settings, port: int, why_not_ready: Callable[[], str]
 ) -> AsyncIterator[int]:
-    """Serve the page; gives its port.
+    """Serve the process's page; gives its port.
 
     Args:
-        host: Where.
+        settings: Where.
         port: 0 for any free one.
         why_not_ready: Empty when the gateway does its work.
 
     Raises:
         ConfigurationError: The address is not ours, or taken.
     """
-    app = web.Application()
-    app.add_routes(
-        [
-            web.get("/metrics", _metrics),
-            web.get("/healthz", _healthz),
-            web.get("/readyz", lambda _: _readyz(why_not_ready())),
-        ]
-    )
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        await runner.cleanup()
-        msg = f"{host}:{port} (metrics): {error.strerror}; choose another port"
-        raise ConfigurationError(msg) from error
-    try:
-        yield int(runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
 
+    def report() -> Report:
+        why = why_not_ready()
+        return Report(not why, {"reason": why} if why else {})
 
-async def _metrics(_: web.Request) -> web.Response:
-    return web.Response(
-        body=prometheus_client.generate_latest(),
-        headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
-    )
-
-
-async def _healthz(_: web.Request) -> web.Response:
-    return web.Response(text="ok\n")
-
-
-async def _readyz(why_not: str) -> web.Response:
-    return web.Response(text=f"{why_not or 'ok'}\n", status=503 if why_not else 200)
+    async with status.served(settings.web_host, port, report) as chosen:
+        yield chosen

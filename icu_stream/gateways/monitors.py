@@ -11,6 +11,7 @@ import ssl
 import zoneinfo
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from icu_stream import clock
 from icu_stream.errors import ConfigurationError, StorageError
@@ -24,6 +25,8 @@ from icu_stream.gateways.reading import Reading, Spots
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 
+
+T = TypeVar("T")
 
 NAME = "hl7"
 # Longer ones take milliseconds to read, in which others would wait.
@@ -72,13 +75,13 @@ class Monitors:
         if not frame.complete:
             msg = f"longer than {len(frame.body)} bytes"
             raise Hl7Error(msg, Code.DATA_TYPE, reject=True)
-        if len(frame.body) > _IN_A_THREAD:
-            return await asyncio.to_thread(pcd01.read, frame.body, self._options)
-        return pcd01.read(frame.body, self._options)
+        return await _apart(frame, pcd01.read, self._options)
 
     async def _refuse(self, frame: Frame, head: Header, error: Hl7Error) -> Reply:
         try:
-            kept = hl7v2.without_names(frame.body) if frame.complete else b""
+            kept = b""
+            if frame.complete:
+                kept = await _apart(frame, hl7v2.without_names)
             buried = await self._inlet.bury(NAME, str(error), kept, frame.body)
         except StorageError as unkept:
             return self._unkept(unkept)
@@ -121,7 +124,7 @@ async def run(
     gauges.WAITING.labels(NAME).set_function(lambda: inlet.waiting)
     async with (
         gauges.page(
-            settings.web_host, settings.hl7_web_port, lambda: _why_not(inlet, server)
+            settings, settings.hl7_web_port, lambda: _why_not(inlet, server)
         ) as web_port,
         process.opened(inlet, stop),
     ):
@@ -140,6 +143,13 @@ async def run(
             await stop.wait()
         finally:
             await server.close()
+
+
+async def _apart(frame: Frame, read: Callable[..., T], *more: object) -> T:
+    """Read a frame; a long one where it holds nobody up."""
+    if len(frame.body) > _IN_A_THREAD:
+        return await asyncio.to_thread(read, frame.body, *more)
+    return read(frame.body, *more)
 
 
 def _why_not(inlet: Inlet, server: Server) -> str:

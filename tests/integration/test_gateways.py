@@ -262,7 +262,7 @@ async def test_the_gateway_says_what_it_does(hl7: Gateway):
     monitor.close()
 
     assert hl7.get("/healthz")[0] == 200
-    assert hl7.get("/readyz") == (200, "ok\n")
+    assert hl7.get("/readyz") == (200, '{"status":"ready"}')
     assert hl7.metric('icu_gateway_messages_total{gateway="hl7",outcome="accepted"}')
     unknown = (
         'icu_gateway_values_passed_over_total{gateway="hl7",reason="code_unknown"}'
