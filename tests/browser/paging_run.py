@@ -65,7 +65,11 @@ LANES = ("monitor", "worker", "first level", "second level", "ward view")
 
 
 async def run(
-    chain: Chain, server: Postgres, page: Page, directory: Path
+    chain: Chain,
+    server: Postgres,
+    page: Page,
+    directory: Path,
+    after_s: float = AFTER_S,
 ) -> list[Moment]:
     """Let it happen once.
 
@@ -74,6 +78,7 @@ async def run(
         server: A PostgreSQL.
         page: The ward on a screen.
         directory: For configuration and log.
+        after_s: How long the first level gets.
 
     Returns:
         What happened, in order; every moment of it was waited for.
@@ -90,7 +95,7 @@ async def run(
     )
     levels = (
         f'{{ after_s = 0, page = ["okafor"] }}, '
-        f'{{ after_s = {AFTER_S}, page = ["lindqvist"] }}'
+        f'{{ after_s = {after_s}, page = ["lindqvist"] }}'
     )
     moments: list[Moment] = []
     async with Receiver() as receiver, simulated(chain, moments) as patient:

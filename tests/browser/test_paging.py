@@ -13,7 +13,7 @@ from tests.postgres import Postgres
 async def test_a_page_that_nobody_answers_goes_to_the_second_level_who_acknowledges_it(
     chain: Chain, nurse: Page, postgres_server: Postgres, tmp_path
 ):
-    moments = await paging_run.run(chain, postgres_server, nurse, tmp_path)
+    moments = await paging_run.run(chain, postgres_server, nurse, tmp_path, after_s=2)
 
     at_ms = {(m.lane, m.text.split(":")[0]): m.at_ms for m in moments}
     raised = at_ms["worker", "raised"]
@@ -25,10 +25,6 @@ async def test_a_page_that_nobody_answers_goes_to_the_second_level_who_acknowled
         lane for lane in paging_run.LANES if lane not in {m.lane for m in moments}
     ] == []
     assert first - raised < 2_000
-    assert (
-        paging_run.AFTER_S * 1000 - 200
-        <= second - first
-        < paging_run.AFTER_S * 1000 + 2_000
-    )
+    assert 1_800 <= second - first < 4_000
     assert shown - answered < 2_000
     assert "<svg" in paging_run.drawing(moments)

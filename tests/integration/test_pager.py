@@ -271,7 +271,7 @@ async def answer(
 async def test_an_answer_acknowledges_in_the_persons_name_and_stops_the_chain(
     place, hospital, receiver, tmp_path
 ):
-    chain = '{ after_s = 0, page = ["okafor"] }, { after_s = 3, page = ["lindqvist"] }'
+    chain = '{ after_s = 0, page = ["okafor"] }, { after_s = 2, page = ["lindqvist"] }'
     config = written(tmp_path, receiver.url, chain=chain)
 
     async with paging(place, config) as address:
@@ -283,7 +283,7 @@ async def test_an_answer_acknowledges_in_the_persons_name_and_stops_the_chain(
             for said in ("delivered", "read", "accepted")
         ]
         await receiver.until(lambda r: r.of("okafor", "acknowledge"))
-        await asyncio.sleep(3.5)
+        await asyncio.sleep(2.2)
 
     assert [status for status, _ in statuses] == [200, 200, 200]
     [command] = hospital.commands
