@@ -400,23 +400,22 @@ def mdc_unit(signal: str) -> Coding:
     raise KeyError(signal)
 
 
-def loinc(code: str) -> tuple[Coding, ...]:
+def loinc(signal: str) -> tuple[Coding, ...]:
     """The LOINC codes that we send, the more general one first, as FHIR wants it."""
-    row = signals.BY_CODE.get(code) or observations.BY_CODE[code]
-    name = _SIGNAL_NAMES.get(code, row.name)
-    exact = Coding(System.LOINC, row.loinc or "", name)
-    return tuple(
-        Coding(System.LOINC, wider.code, wider.name)
-        for wider in GENERAL
-        if wider.system is System.LOINC
-        and code in wider.of
-        and wider.code != row.loinc
-        and code != "pulse"
-    ) + ((exact,) if row.loinc else ())
+    row = signals.BY_CODE[signal]
+    exact = Coding(System.LOINC, row.loinc, _LONG_NAMES.get(signal, ""))
+    if signal == "pulse":
+        return (exact,)  # a heart rate in general is taken for the ECG's
+    wider = (
+        Coding(System.LOINC, wide.code, wide.name)
+        for wide in GENERAL
+        if wide.system is System.LOINC and signal in wide.of and wide.code != row.loinc
+    )
+    return (*wider, exact)
 
 
 # LOINC's long names, for people. Source: Regenstrief Institute, LOINC.
-_SIGNAL_NAMES = {
+_LONG_NAMES = {
     "hr": "Heart rate",
     "pulse": "Heart rate by Pulse oximetry",
     "spo2": "Oxygen saturation in Arterial blood by Pulse oximetry",
@@ -428,7 +427,6 @@ _SIGNAL_NAMES = {
     "nibp_dia": "Diastolic blood pressure by Noninvasive",
     "nibp_mean": "Mean blood pressure by Noninvasive",
     "temp": "Body temperature",
-    "etco2": "Carbon dioxide/Gas.total.at end expiration in Exhaled gas",
     "cvp": "Central venous pressure (CVP)",
     "fio2": "Inhaled oxygen concentration",
 }

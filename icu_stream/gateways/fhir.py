@@ -39,7 +39,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from icu_stream.contracts import observations, signals
+from icu_stream.contracts import signals
 from icu_stream.contracts.alerts import Alert, Event, Priority, State
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.errors import ContractError
@@ -685,14 +685,15 @@ def _observation(vitals: Vitals, code: str, arrived_ms: int | None) -> dict[str,
 
 
 def _concept(code: str) -> dict[str, Any]:
-    row = signals.BY_CODE.get(code) or observations.BY_CODE[code]
+    row = signals.BY_CODE[code]
     term = codes.mdc(code)
     mdc = {"system": MDC, "code": term.code, "display": term.name}
     return {"coding": [*map(_coding, codes.loinc(code)), mdc], "text": row.name}
 
 
 def _coding(coding: Coding) -> dict[str, Any]:
-    return {"system": LOINC, "code": coding.code, "display": coding.name}
+    made = {"system": LOINC, "code": coding.code}
+    return made | ({"display": coding.name} if coding.name else {})
 
 
 def _quantity(code: str, value: Any) -> dict[str, Any]:
