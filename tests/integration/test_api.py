@@ -1,9 +1,13 @@
 """The API on real Kafka, with the real worker, archive and PostgreSQL."""
 
 import asyncio
+import contextlib
 import json
+import os
+import re
 import uuid
 
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -18,6 +22,7 @@ from icu_stream.client import ApiError, Client
 from icu_stream.contracts.alerts import Event, State
 from tests import service
 from tests.integration import feed, replica
+from tests.kafka import ROOT
 from tests.service import House
 
 
@@ -357,3 +362,53 @@ async def test_every_act_is_in_the_audit_trail_and_no_secret_is(
     written = json.dumps(rows) + house.api.said()
     assert [s for s in house.tokens.values() if s in written] == []
     assert service.PASSWORD not in written
+
+
+SECTION = (ROOT / "docs" / "api.md").read_text()
+BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
+
+
+async def test_what_the_documentation_says_to_curl_works(house: House, nurse: Client):
+    monitor = Monitor(house)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ICU": house.api.url,
+        "TOKEN": house.tokens[Role.NURSE],
+        "PATIENT": monitor.patient_id,
+        "ALERT": await monitor.desaturate(nurse),
+    }
+    scripts = [text for kind, text in BLOCKS if kind == "sh" and "curl" in text]
+    assert len(scripts) == 3
+
+    async def scored() -> bool:
+        with contextlib.suppress(ApiError):
+            return bool(await nurse.scores(monitor.patient_id))
+        await monitor.send()
+        return False
+
+    await until(scored, "scores")
+    for script in scripts:
+        process = await asyncio.create_subprocess_exec(
+            "bash", "-euc", script, env=environment, stdout=PIPE, stderr=STDOUT
+        )
+        said, _ = await asyncio.wait_for(process.communicate(), WAIT_S)
+        assert process.returncode == 0, said.decode()
+
+
+async def test_what_the_documentation_says_in_python_works(house: House, nurse: Client):
+    [example] = [text for kind, text in BLOCKS if kind == "python"]
+    names: dict[str, Any] = {}
+    exec(example, names)  # noqa: S102 - our own document
+    watching = asyncio.create_task(
+        names["watch"](house.api.url, house.tokens[Role.NURSE])
+    )
+
+    async def over() -> bool:
+        if not watching.done():
+            await Monitor(house).desaturate(nurse)
+        return watching.done()
+
+    await until(over, "an acknowledgement")
+    said = await watching
+
+    assert "nurse Okafor/" in said

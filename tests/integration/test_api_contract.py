@@ -17,7 +17,7 @@ from tests.service import House
 
 _CONFIG = SchemathesisConfig.from_dict(
     {
-        "generation": {"mode": "all", "max-examples": 12, "deterministic": True},
+        "generation": {"mode": "all", "max-examples": 8, "deterministic": True},
         "checks": {
             # 412: an If-Match that was made up never fits. 422: a key that was used
             # before. 429: a person has one backtest at a time, and few at once.
@@ -46,7 +46,7 @@ schema = schemathesis.openapi.from_dict(
 
 @schema.parametrize()
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
