@@ -1,5 +1,6 @@
 """What the files in docker/ start: every process with its command, environment and secrets."""
 
+import json
 import re
 import shlex
 
@@ -71,6 +72,23 @@ def documents(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted((DOCKER / folder).glob("*.yaml")):
         for document in yaml.safe_load_all(path.read_text()):
             yield path.name, document
+
+
+def alarms() -> Iterator[dict[str, Any]]:
+    """Every alarm of the system itself."""
+    found = yaml.safe_load((DOCKER / "prometheus" / "rules.yml").read_text())
+    for group in found["groups"]:
+        yield from group["rules"]
+
+
+def expressions() -> Iterator[str]:
+    """Every expression of the alarms and of the dashboard."""
+    for alarm in alarms():
+        yield alarm["expr"]
+    text = (DOCKER / "grafana" / "dashboards" / "icu-stream.json").read_text()
+    for panel in json.loads(text)["panels"]:
+        for target in panel.get("targets", ()):
+            yield target["expr"]
 
 
 def _target(secret: str | dict[str, str]) -> str:

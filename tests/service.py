@@ -69,10 +69,14 @@ class Process:
                 text=True,
                 start_new_session=True,
             )
+        return self.wait() if waits else self
+
+    def wait(self) -> "Process":
+        """Wait for its line."""
+        assert self._process is not None
         assert self._process.stdout is not None
-        if waits:
-            self.line = self._process.stdout.readline()
-            assert self.line, self.said()
+        self.line = self._process.stdout.readline()
+        assert self.line, self.said()
         return self
 
     @property

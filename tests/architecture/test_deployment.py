@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -26,8 +25,10 @@ from tests.deployment import (
     COMPOSE,
     DOCKER,
     Process,
+    alarms,
     compose,
     documents,
+    expressions,
     is_ours,
     processes,
 )
@@ -243,25 +244,11 @@ def test_the_example_of_the_pagers_configuration_is_read():
     assert plan.load(DOCKER / "pager.toml").unit("ICU1-07").name == "all"
 
 
-def rules() -> Iterator[dict[str, object]]:
-    found = yaml.safe_load((DOCKER / "prometheus" / "rules.yml").read_text())
-    for group in found["groups"]:
-        yield from group["rules"]
-
-
-def panels() -> Iterator[tuple[str, str]]:
-    text = (DOCKER / "grafana" / "dashboards" / "icu-stream.json").read_text()
-    for panel in json.loads(text)["panels"]:
-        for target in panel.get("targets", ()):
-            yield panel["title"], target["expr"]
-
-
 def test_every_expression_can_be_parsed():
-    expressions = [str(rule["expr"]) for rule in rules()]
-    expressions += [expression for _, expression in panels()]
+    found = list(expressions())
 
-    assert len(expressions) > 20
-    for expression in expressions:
+    assert len(found) > 40
+    for expression in found:
         promql_parser.parse(expression)
 
 
@@ -270,7 +257,7 @@ def test_every_alarm_of_the_system_says_what_to_do():
         r"^### (.+)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE
     )
 
-    for rule in rules():
+    for rule in alarms():
         assert rule["alert"] in headings
         runbook = rule["annotations"]["runbook"]
         assert runbook == f"docs/operations.md#{rule['alert'].lower()}"

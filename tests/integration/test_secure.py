@@ -6,10 +6,15 @@ refused what it must not.
 
 import asyncio
 import contextlib
+import re
+import urllib.error
+import urllib.request
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import NamedTuple
 
 import pytest
+import pytest_asyncio
 
 from aiokafka import TopicPartition
 from aiokafka.errors import (
@@ -23,7 +28,13 @@ from icu_stream import bus, clock, permissions
 from icu_stream.contracts.topics import ALERTS, TOPICS, VITALS, Topic
 from icu_stream.errors import ConfigurationError
 from icu_stream.settings import Settings
-from tests.kafka import Kafka
+from icu_stream.storage import migrate
+from icu_stream.storage import postgres as storage
+from tests import deployment
+from tests.kafka import Kafka, free_ports
+from tests.paging import Receiver, receiving, written
+from tests.postgres import PASSWORD, Postgres
+from tests.service import Process
 from tests.worker import Worker
 
 
@@ -192,3 +203,133 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path, secure_kafka: Kafka)
 
     with pytest.raises(ConfigurationError, match="ICU_TLS_CA"):
         bus.connection(wrong)
+
+
+class Whole(NamedTuple):
+    """Every process, each signed in to Kafka as itself.
+
+    Attributes:
+        settings: Of all.
+        ports: Where each tells its figures.
+        logs: What each has said so far.
+        receiver: Who is paged.
+    """
+
+    settings: Settings
+    ports: dict[str, int]
+    logs: dict[str, Callable[[], str]]
+    receiver: Receiver
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def whole(
+    secure_kafka: Kafka, postgres_server: Postgres, tmp_path_factory
+) -> AsyncIterator[Whole]:
+    database = postgres_server.database()
+    await migrate.upgrade(storage.Database(database, PASSWORD))
+    own, archive, pager, mllp, figures = free_ports(5)
+    settings = secure_kafka.settings(
+        postgres_dsn=database,
+        postgres_password=PASSWORD,
+        web_port=own,
+        archive_port=archive,
+        pager_port=pager,
+        hl7_port=mllp,
+        hl7_web_port=figures,
+        api_port=0,
+    )
+    async with receiving() as receiver:
+        plan = written(tmp_path_factory.mktemp("pager"), receiver.url)
+        settings = settings.model_copy(update={"pager_config": plan})
+        commands = {
+            "archive": ("archive",),
+            "pager": ("pager",),
+            "gateway": ("gateway", "hl7"),
+            "api": ("api",),
+        }
+        running = {
+            process: Process(secure_kafka.as_process(settings, process), *words)
+            for process, words in commands.items()
+        }
+        worker = Worker(settings)
+        try:
+            worker.start(wait=False)
+            for process in running.values():
+                process.start(waits=False)
+            await asyncio.to_thread(worker.wait_until_ready)
+            for process in running.values():
+                await asyncio.to_thread(process.wait)
+            ports = {"archive": archive, "pager": pager, "gateway": figures}
+            ports |= {
+                "worker": worker.settings.web_port,
+                "api": int(running["api"].url.rpartition(":")[2]),
+            }
+            logs = {name: one.said for name, one in running.items()}
+            yield Whole(settings, ports, logs | {"worker": worker.log_tail}, receiver)
+        finally:
+            for process in running.values():
+                process.kill()
+            worker.kill()
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as got:
+            return got.status, got.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def figure(text: str, name: str) -> float:
+    """The sum of a metric's samples."""
+    found = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE)
+    return sum(map(float, found))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_process_does_its_work_with_no_more_than_its_rights(
+    secure_kafka: Kafka, whole: Whole
+):
+    source = bus.producer(secure_kafka.as_process(whole.settings, "source"))
+    await source.start()
+    low = b'{"patient_id":"p-1","bed":"ICU1-01","time":%d,"values":{"spo2":70}}'
+    topic = f"{whole.settings.topic_prefix}vitals"
+
+    def done() -> bool:
+        archive = get(whole.ports["archive"], "/metrics")[1]
+        pager = get(whole.ports["pager"], "/metrics")[1]
+        return (
+            bool(whole.receiver.of("okafor", "trigger"))
+            and figure(archive, "icu_archive_written_total") > 2
+            and figure(pager, "icu_pager_alerts_total") > 0
+        )
+
+    deadline = clock.monotonic_s() + 20
+    while not await asyncio.to_thread(done) and clock.monotonic_s() < deadline:
+        await source.send_and_wait(topic, low % clock.now_ms(), key=b"p-1")
+        await asyncio.sleep(0.3)
+    await source.stop()
+
+    assert done()
+    for process, path in (("worker", "/readyz"), ("api", "/readyz")):
+        assert get(whole.ports[process], path)[0] == 200
+    assert get(whole.ports["gateway"], "/readyz")[0] == 200
+    for process, said in whole.logs.items():
+        assert "uthoriz" not in said(), f"{process}: {said()}"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_alarm_and_panel_uses_figures_that_the_processes_tell(whole: Whole):
+    told = set()
+    for process in ("worker", "archive", "pager", "gateway"):
+        text = get(whole.ports[process], "/metrics")[1]
+        for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE):
+            told |= {name, f"{name}_bucket"} if kind == "histogram" else {name}
+
+    used = {
+        name
+        for expression in deployment.expressions()
+        for name in re.findall(r"\b((?:icu|process)_\w+)", expression)
+    }
+    assert len(used) > 30
+    assert used - told == set()
