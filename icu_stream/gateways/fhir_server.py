@@ -136,7 +136,7 @@ class Desk:
             self._tally.message("unanswered")
             log.warning("fhir_unavailable", reason=str(error))
             issue = Issue(Severity.ERROR, "transient", "not stored: send it again")
-            headers = {"Retry-After": str(round(error.retry_after_s))}
+            headers = {"Retry-After": str(max(1, round(error.retry_after_s)))}
             return _json(fhir.outcome([issue]), 503, headers)
         except web.HTTPException as error:
             if error.status < 400:

@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from aiohttp.test_utils import TestClient, TestServer
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -30,7 +31,12 @@ from icu_stream import bus
 from icu_stream.contracts import topics
 from icu_stream.contracts.alerts import Alert
 from icu_stream.contracts.vitals import Vitals
-from icu_stream.gateways import stay
+from icu_stream.gateways import inlet, stay
+from icu_stream.gateways.fhir_server import Desk
+from icu_stream.gateways.gauges import Tally
+from icu_stream.gateways.mllp import Frame, Reply
+from icu_stream.gateways.monitors import Monitors
+from icu_stream.gateways.pcd01 import Options
 from icu_stream.settings import Settings
 from icu_stream.sources import readers
 from icu_stream.storage import intake, migrate, postgres
@@ -659,6 +665,49 @@ async def archive(site: Settings) -> None:
 
 
 # --- Kafka away: last, since it is frozen -------------------------------------------------
+
+
+async def test_what_kafka_does_not_confirm_is_not_said_to_be_taken(
+    module_kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+):
+    site = module_kafka.settings(fhir_token=TOKEN)
+    monkeypatch.setattr(inlet, "WRITTEN_S", 0.5)
+    monkeypatch.setattr(inlet, "WAITING_MOST", 2)
+    way = inlet.Inlet(site)
+    await way.open()
+    monitors = Monitors(way, Options(), Tally("hl7"))
+    frames = [
+        Frame(message("p-0050", 1_772_348_400_000 + n, {"hr": n}, f"c-{n}"))
+        for n in range(3)
+    ]
+    desk = Desk(site, way, Tally("fhir")).app()
+    headers = {
+        "Authorization": f"Bearer {TOKEN}",
+        "Content-Type": "application/fhir+json",
+    }
+    async with TestClient(TestServer(desk), headers=headers) as client:
+        module_kafka.freeze()
+        try:
+            first = await monitors.answer(frames[0])
+            body = json.dumps(observation("p-0050"))
+            second = await client.post("/Observation", data=body)
+            issue = await second.json()
+            # Two wait, and that is all that may: the third is not handed over.
+            third = await monitors.answer(frames[2])
+            waiting = way.waiting
+        finally:
+            module_kafka.thaw()
+        await until(lambda: way.waiting == 0)
+        again = await monitors.answer(frames[2])
+    await way.close()
+
+    assert first == third == Reply(None, taken=False)
+    assert (second.status, second.headers["Retry-After"]) == (503, "1")
+    OperationOutcome.model_validate(issue)
+    assert waiting == 2
+    assert again.taken
+    # What was handed over was written in the end, once.
+    assert [v.values["hr"] for v in await kept(site, "p-0050")] == [0, 82, 2]
 
 
 async def test_while_kafka_is_frozen_nobody_is_answered_and_nothing_is_lost(
