@@ -30,6 +30,7 @@ from icu_stream.contracts.topics import (
     COMMANDS,
     DEAD_LETTERS,
     HEARTBEATS,
+    PAGERS,
     SCORES,
     TABLES,
     VITALS,
@@ -72,7 +73,7 @@ RIGHTS: dict[str, Rights] = {
         keeps_state=True,
     ),
     "ward": Rights(
-        reads=(VITALS, ALERTS, SCORES, COMMANDS, COMMAND_RESULTS, HEARTBEATS),
+        reads=(VITALS, ALERTS, SCORES, COMMANDS, COMMAND_RESULTS, HEARTBEATS, PAGERS),
         writes=(VITALS, COMMANDS, AUDIT),
     ),
     "api": Rights(
@@ -86,7 +87,7 @@ RIGHTS: dict[str, Rights] = {
     ),
     "pager": Rights(
         reads=(ALERTS, COMMAND_RESULTS, HEARTBEATS),
-        writes=(COMMANDS, AUDIT),
+        writes=(COMMANDS, AUDIT, PAGERS),
         group="{prefix}pager",
     ),
     "gateway": Rights(

@@ -10,6 +10,7 @@ from icu_stream.contracts.alerts import Alert
 from icu_stream.contracts.audit import AuditEntry
 from icu_stream.contracts.commands import Command, CommandResult
 from icu_stream.contracts.heartbeats import Heartbeat
+from icu_stream.contracts.pagers import PagerReport
 from icu_stream.contracts.scores import Scores
 from icu_stream.contracts.vitals import Vitals
 
@@ -56,6 +57,9 @@ COMMAND_RESULTS = Topic(
 HEARTBEATS = Topic(
     "heartbeats", Heartbeat, "worker", False, HOUR_MS, "Workers that live."
 )
+PAGERS = Topic(
+    "pagers", PagerReport, "pager", False, HOUR_MS, "Pagers, and what became of pages."
+)
 AUDIT = Topic(
     # Ours: a year. How long a trail must be kept is the hospital's rule, and the log's.
     "audit",
@@ -81,6 +85,7 @@ TOPICS: tuple[Topic, ...] = (
     SCORES,
     COMMAND_RESULTS,
     HEARTBEATS,
+    PAGERS,
     AUDIT,
     DEAD_LETTERS,
 )

@@ -34,6 +34,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from icu_stream.contracts.heartbeats import Heartbeat
+from icu_stream.contracts.pagers import PagerReport
+from icu_stream.contracts.topics import HOUR_MS
 
 
 EVERY_MS = 5_000
@@ -43,6 +45,9 @@ ANSWERED_MS = 4_000
 STUCK_MS = 5_000
 # A worker speaks every second of each partition; a rebalance silences it for 1.5 s.
 WORKER_MS = 8_500
+# A pager speaks every 5 s. One that ends says no farewell, and is shown for an hour.
+PAGER_MS = HOUR_MS
+PAGER_SILENT_MS = 30_000
 
 # How often the ages and lags of a status are looked at.
 LOOK_MS = 1_000
@@ -142,6 +147,7 @@ class DeadMan:
     Attributes:
         heard: When each topic last brought a message, by its name without the prefix.
         beats: The last word of a worker for each partition.
+        pagers: The last word of each pager of the last hour, and when it came.
         proven: Number of the newest round of test records that all came back; 0: none.
         took_ms: How long that took, from Kafka's producer to the alert here.
         behind: Records that this view has not read yet.
@@ -150,6 +156,7 @@ class DeadMan:
     def __init__(self) -> None:
         self.heard: dict[str, int] = {}
         self.beats: dict[int, Heartbeat] = {}
+        self.pagers: dict[str, tuple[PagerReport, int]] = {}
         self.proven = 0
         self.took_ms = 0
         self.behind = 0
@@ -179,6 +186,15 @@ class DeadMan:
             self._moved_ms[number] = arrived_ms
         self.beats[number] = heartbeat
         self._beat_ms[number] = arrived_ms
+
+    def hear_pager(self, report: PagerReport, arrived_ms: int) -> None:
+        """Take what a pager says of itself; who is silent for an hour is forgotten."""
+        self.pagers[report.pager] = report, arrived_ms
+        self.pagers = {
+            name: told
+            for name, told in self.pagers.items()
+            if arrived_ms - told[1] < PAGER_MS
+        }
 
     def expect(self, partitions: Iterable[int]) -> None:
         """These are to be tested."""

@@ -1,4 +1,4 @@
-"""Reads Kafka for the page: vitals, alerts, scores, answers and heartbeats, in one consumer.
+"""Reads Kafka for the page: vitals, alerts, scores, answers, who lives, in one consumer.
 
 It belongs to no group and commits nothing: each view sees every partition, and none of
 them takes anything from another reader.
@@ -24,13 +24,14 @@ from icu_stream.contracts.alerts import Alert
 from icu_stream.contracts.canary import is_canary
 from icu_stream.contracts.commands import Command, CommandResult
 from icu_stream.contracts.heartbeats import Heartbeat
+from icu_stream.contracts.pagers import PagerReport
 from icu_stream.contracts.scores import Scores
 from icu_stream.domain import decoding
 from icu_stream.errors import ContractError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 from icu_stream.ward.canary import Canary
-from icu_stream.ward.deadman import WORKER_MS
+from icu_stream.ward.deadman import PAGER_MS, WORKER_MS
 from icu_stream.ward.tiles import (
     CONFIRMED_MS,
     POINT_MS,
@@ -45,6 +46,7 @@ _READ_BACK_MS = {
     topics.ALERTS.name: CONFIRMED_MS,
     topics.SCORES.name: 120_000,
     topics.HEARTBEATS.name: WORKER_MS,
+    topics.PAGERS.name: PAGER_MS,
     # Limits of one patient hold for 72 h at most: docs/alarms.md, rule 29.
     topics.COMMAND_RESULTS.name: 72 * topics.HOUR_MS,
 }
@@ -56,6 +58,7 @@ _ALERT = msgspec.json.Decoder(Alert)
 _SCORES = msgspec.json.Decoder(Scores)
 _RESULT = msgspec.json.Decoder(CommandResult)
 _HEARTBEAT = msgspec.json.Decoder(Heartbeat)
+_PAGER = msgspec.json.Decoder(PagerReport)
 
 
 class Feed:
@@ -89,6 +92,7 @@ class Feed:
             prefix + topics.ALERTS.name: self._read_alert,
             prefix + topics.SCORES.name: self._read_scores,
             prefix + topics.HEARTBEATS.name: self._read_heartbeat,
+            prefix + topics.PAGERS.name: self._read_pager,
             prefix + topics.COMMAND_RESULTS.name: self._read_result,
         }
         self._follower = bus.Follower(
@@ -169,6 +173,10 @@ class Feed:
     def _read_heartbeat(self, record: ConsumerRecord, arrived_ms: int) -> None:
         beat = _HEARTBEAT.decode(record.value or b"")
         self._ward.deadman.beat(beat, arrived_ms)
+
+    def _read_pager(self, record: ConsumerRecord, arrived_ms: int) -> None:
+        report = _PAGER.decode(record.value or b"")
+        self._ward.deadman.hear_pager(report, arrived_ms)
 
     def _read_result(self, record: ConsumerRecord, _arrived_ms: int) -> None:
         result = _RESULT.decode(record.value or b"")

@@ -19,7 +19,7 @@ from icu_stream.contracts.alerts import Kind
 from icu_stream.contracts.topics import TOPICS
 from icu_stream.domain import models
 from icu_stream.domain.limits import Rules
-from icu_stream.ward.deadman import DeadMan, Spread
+from icu_stream.ward.deadman import PAGER_SILENT_MS, DeadMan, Spread
 from icu_stream.ward.pages import frame, guard
 from icu_stream.ward.stations import Sound, Station, Stations
 from icu_stream.ward.tiles import Ward
@@ -77,7 +77,7 @@ def body(ward: Ward, stations: Stations, rules: Rules, now_ms: int) -> list[Comp
         _section("feeds", _feeds(deadman, now_ms)),
         _section("screens", _screens(stations, now_ms)),
         _section("alarms", _alarms(ward)),
-        _section("pager", [html.P(say("system.no_pager"))]),
+        _section("pager", _pagers(deadman, now_ms)),
         _section("versions", _versions(rules)),
     ]
 
@@ -177,6 +177,31 @@ def _alarms(ward: Ward) -> list[Component]:
     told = html.P(say("system.technical", n=counts.total()), className="status")
     rows = [(code, number(count, 0)) for code, count in counts.most_common()]
     return [told, _table(("code", "count"), rows)] if rows else [told]
+
+
+def _pagers(deadman: DeadMan, now_ms: int) -> list[Component]:
+    told = [
+        (report, now_ms - arrived_ms)
+        for _, (report, arrived_ms) in sorted(deadman.pagers.items())
+    ]
+    if not told:
+        return [html.P(say("system.no_pager"), className="status")]
+    is_alive = any(silent_ms < PAGER_SILENT_MS for _, silent_ms in told)
+    rows = [
+        (
+            report.pager,
+            _seconds(silent_ms),
+            number(report.delivered, 0),
+            number(report.waiting, 0),
+            _seconds(1_000 * report.overdue_s) if report.overdue_s else _NEVER,
+            number(report.dead, 0),
+            ", ".join(report.troubles) or _NEVER,
+        )
+        for report, silent_ms in told
+    ]
+    heads = ("pager", "seen", "delivered", "waiting", "overdue", "dead", "troubles")
+    state = "system.pager_alive" if is_alive else "system.pager_silent"
+    return [html.P(say(state), className="status"), _table(heads, rows)]
 
 
 def _versions(rules: Rules) -> list[Component]:

@@ -9,6 +9,7 @@ from icu_stream.contracts.commands import (
     LimitChange,
 )
 from icu_stream.contracts.heartbeats import Heartbeat
+from icu_stream.contracts.pagers import PagerReport
 from icu_stream.contracts.scores import Anomaly, News2, Risk, ScoreInput, Scores, Trend
 from icu_stream.contracts.vitals import Vitals
 
@@ -165,5 +166,14 @@ FULL = (
         patients=25,
         applied=81_234,
         checkpoint_age_s=0.4,
+    ),
+    PagerReport(
+        pager="host-a:4720",
+        time=TIME,
+        waiting=1,
+        overdue_s=0.0,
+        delivered=14,
+        dead=0,
+        troubles=["workers"],
     ),
 )

@@ -6,6 +6,7 @@ from icu_stream import profiles
 from icu_stream.access.roles import Person, Role
 from icu_stream.contracts.alerts import Alert, Event, Kind, Priority, State
 from icu_stream.contracts.heartbeats import Heartbeat
+from icu_stream.contracts.pagers import PagerReport
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.ward.deadman import EVERY_MS, DeadMan, Hop
 from icu_stream.ward.pages import system
@@ -38,7 +39,7 @@ def test_a_view_that_has_heard_nothing_says_so():
     assert "No test alarm has come through yet." in text
     assert "No worker has spoken." in text
     assert "No screen has said anything." in text
-    assert "No pager is configured" in text
+    assert "No pager has spoken for an hour" in text
     assert ADULT.label in text
 
 
@@ -90,6 +91,23 @@ def test_every_part_has_its_figures_and_no_patient_is_named():
     assert "spo2.sensor_off" in text
     for name in ("p-77", "ICU1-07", "Okafor"):
         assert name not in text
+
+
+def test_a_pager_has_its_figures_and_a_silent_one_is_said_to_be():
+    ward = Ward()
+    report = PagerReport(
+        pager="host-a:4720", time=T0, waiting=2, overdue_s=0, delivered=14, dead=3
+    )
+    ward.deadman.hear_pager(report, T0)
+
+    alive = text_of(ward, Stations(), T0 + 29_400)
+    silent = text_of(ward, Stations(), T0 + 30_000)
+
+    for figure in ("host-a:4720", "29.4 s", "2", "14", "3"):
+        assert f'"{figure}"' in alive, figure
+    assert "People are called." in alive
+    assert "SILENT: no pager has spoken for 30 s" in silent
+    assert "People are called." not in silent
 
 
 def test_a_dead_hop_is_named_with_its_partitions():
