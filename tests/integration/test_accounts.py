@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from icu_stream.access import accounts, passwords, store
+from icu_stream.access import accounts, passwords, store, tokens
 from icu_stream.access.accounts import Account, Accounts
 from icu_stream.access.door import Door, Refused, SignedIn, Why
 from icu_stream.access.ledger import Ledger
@@ -210,3 +210,36 @@ def test_the_command_line_makes_an_account_with_a_secret_from_a_file(
     assert made.stdout == "Dr Weiss may sign in as physician\n"
     assert "Dr Weiss" in listed.stdout
     assert WORDS not in "".join([made.stdout, made.stderr, listed.stdout])
+
+
+async def test_tokens_are_kept_with_their_account_and_go_with_it(
+    kept: Accounts, database: Postgres
+):
+    await kept.add(okafor())
+    [(_, one), (_, two)] = [tokens.make(label, 1, 1_000) for label in ("one", "two")]
+
+    await kept.keep_token("rn okafor", one)
+    await kept.keep_token("RN Okafor", two)
+    changed = await kept.change("RN Okafor", role=Role.CHARGE)
+    dropped = await kept.drop_token(one.id)
+
+    assert {token.id for token in changed.tokens} == {one.id, two.id}
+    assert (await kept.all())[0].tokens == dropped.tokens == (two,)
+    with pytest.raises(ConfigurationError, match="users tokens"):
+        await kept.drop_token(one.id)
+    with pytest.raises(ConfigurationError, match="users list"):
+        await kept.keep_token("nobody", one)
+    await kept.remove("RN Okafor")
+    connection = await asyncpg.connect(database.url, password=postgres.PASSWORD)
+    left = await connection.fetchval("SELECT count(*) FROM icu_tokens")
+    await connection.close()
+    assert left == 0
+
+
+async def test_another_system_has_a_role_of_its_own(kept: Accounts):
+    await kept.add(accounts.new("EHR", Role.INTEGRATION, passwords.hashed(WORDS), 0))
+
+    found = await kept.find("ehr")
+
+    assert found is not None
+    assert found.role is Role.INTEGRATION

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from icu_stream.access import accounts, door, ledger, passwords, store
+from icu_stream import clock
+from icu_stream.access import accounts, door, ledger, passwords, store, tokens
 from icu_stream.access.door import Door, Refused, SignedIn, Why
 from icu_stream.access.ledger import Ledger
 from icu_stream.access.oidc import DONE_PATH, Start
@@ -175,3 +176,58 @@ async def test_entries_that_wait_for_kafka_are_bounded_and_the_oldest_go(
         house.ledger.refusal(f"n{n}", "", "password", "wrong")
 
     assert [entry.by for entry in house.entries] == ["n2", "n3", "n4"]
+
+
+async def with_token(house: House, days: int = 1) -> str:
+    """A token of the nurse's account."""
+    secret, kept = tokens.make("EHR interface", days, clock.now_ms())
+    await house.accounts.keep_token(NAME, kept)
+    await house.door.look()
+    return secret
+
+
+async def test_a_token_is_its_accounts_and_its_label_is_the_station(house: House):
+    secret = await with_token(house)
+
+    who = house.door.by_bearer(secret, "10.0.0.1")
+    await house.accounts.change(NAME, role=Role.VIEWER)
+    await house.door.look()
+    later = house.door.by_bearer(secret, "10.0.0.1")
+
+    assert (who.by, who.role, who.station) == (NAME, Role.NURSE, "EHR interface")
+    assert later.role is Role.VIEWER
+    assert not house.entries[-1].by or secret not in str(house.entries)
+
+
+async def test_a_token_ends_in_time_and_with_its_account(house: House):
+    past = await with_token(house, days=0)
+    secret = await with_token(house)
+
+    assert isinstance(house.door.by_bearer(past, "10.0.0.1"), Refused)
+    assert house.door.is_good(secret)
+    await house.accounts.remove(NAME)
+    await house.door.look()
+
+    assert not house.door.is_good(secret)
+    assert isinstance(house.door.by_bearer(secret, "10.0.0.1"), Refused)
+
+
+async def test_wrong_bearers_are_written_down_but_do_not_fill_the_trail(house: House):
+    for _ in range(200):
+        assert house.door.by_bearer("icu_wrong", "10.0.0.1") == Refused(Why.WRONG)
+
+    refusals = [e for e in house.entries if e.deed is Deed.REFUSAL]
+    assert 30 <= len(refusals) <= 35
+    assert {(e.how, e.station, e.by) for e in refusals} == {("token", "10.0.0.1", "")}
+
+
+async def test_a_session_is_a_bearer_and_using_it_is_an_act(house: House):
+    signed_in = await house.try_in()
+    assert isinstance(signed_in, SignedIn)
+
+    who = house.door.by_bearer(signed_in.cookie, "10.0.0.1")
+
+    assert who.by == NAME
+    assert house.door.is_good(signed_in.cookie)
+    house.door.sign_out(signed_in.cookie)
+    assert not house.door.is_good(signed_in.cookie)

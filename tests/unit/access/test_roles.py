@@ -40,3 +40,10 @@ def test_a_page_is_for_some(page: Page, roles: set[Role]):
 def test_nobody_in_particular_commands_nothing_whatever_the_role():
     assert not Person("", Role.NURSE, 0).may(CommandType.ACKNOWLEDGE)
     assert Person("RN Okafor", Role.NURSE, 0).may(CommandType.ACKNOWLEDGE)
+
+
+def test_who_comes_and_goes_is_told_by_the_hospitals_system_alone():
+    places = {CommandType.ADMIT, CommandType.TRANSFER, CommandType.DISCHARGE}
+
+    assert [role for role in Role if MAY[role] & places] == [Role.INTEGRATION]
+    assert MAY[Role.INTEGRATION] == places | {CommandType.OBSERVE}

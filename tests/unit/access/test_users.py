@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from icu_stream import settings
-from icu_stream.access import store
+from icu_stream.access import store, tokens
 from icu_stream.access.accounts import Account
 from icu_stream.access.passwords import Passwords
 from icu_stream.access.users import app
@@ -123,3 +123,46 @@ def test_a_password_is_asked_for_twice_and_not_shown():
 
     assert WORDS.encode() not in shown
     assert fits("RN Okafor", WORDS)
+
+
+def token(name: str, label: str = "EHR interface") -> str:
+    """A new token, as it is shown once."""
+    return run("token", name, "--label", label).splitlines()[-1]
+
+
+def test_another_system_has_tokens_and_no_password(tmp_path: Path):
+    run("add", "EHR", "--role", "integration", "--no-password")
+
+    secret = token("EHR")
+    kept = found("EHR")
+
+    assert kept is not None
+    [one] = kept.tokens
+    assert (secret.startswith("icu_"), len(secret)) == (True, 47)
+    assert one.digest == tokens.digest(secret)
+    assert secret not in (tmp_path / store.FILE).read_text()
+    assert run("tokens").split() == [one.id, *run("tokens").split()[1:]]
+    assert "EHR interface" in run("tokens")
+    assert not fits("EHR", "")
+
+
+def test_a_token_is_revoked_by_its_id():
+    add()
+    first, second = token("RN Okafor", "one"), token("RN Okafor", "two")
+    [one, two] = found("RN Okafor").tokens
+
+    said = run("revoke", one.id)
+
+    assert said == f"token {one.id} of RN Okafor is no longer good\n"
+    assert [kept.id for kept in found("RN Okafor").tokens] == [two.id]
+    assert first != second
+    with pytest.raises(ConfigurationError, match="users tokens"):
+        run("revoke", one.id)
+
+
+def test_a_token_wants_an_account_and_a_label_that_can_be_printed():
+    with pytest.raises(ConfigurationError, match="users list"):
+        token("nobody")
+    add()
+    with pytest.raises(ConfigurationError, match="label"):
+        token("RN Okafor", "line\nbreak")
