@@ -121,7 +121,7 @@ class Separators(NamedTuple):
     r"""The characters that divide, in the order of MSH-1 and MSH-2.
 
     >>> Separators().unescaped(r"70 \T\ over\E\ \X41\ \.br\end")
-    '70 & over\\ A end'
+    '70 & over\\ A  end'
     """
 
     field: str = "|"

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from icu_stream import contracts, domain
+from icu_stream import contracts, domain, gateways
 
 
 def modules(package: ModuleType) -> list[str]:
@@ -24,7 +24,10 @@ STORAGE = [
 ]
 
 
-@pytest.mark.parametrize("name", [*modules(contracts), *modules(domain), *STORAGE])
+@pytest.mark.parametrize(
+    "name",
+    [*modules(contracts), *modules(domain), *modules(gateways), *STORAGE],
+)
 def test_every_example_in_a_docstring_is_so(name):
     failed, _ = doctest.testmod(importlib.import_module(name))
 
