@@ -453,7 +453,7 @@ def _by_priority(summary: Summary) -> go.Figure:
 def _number(value: float | None) -> str:
     if value is None:
         return _NOTHING
-    return wording.number(value, 1 if value < 100 else 0)
+    return wording.number(value, 0 if value >= 100 else 1 if value >= 1 else 2)
 
 
 def _percent(share: float) -> str:
