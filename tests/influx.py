@@ -121,6 +121,16 @@ class InfluxServer:
         self._tool(
             "restore", "-portable", "-db", database, "-newdb", name, str(directory)
         )
+        # It says that it is done a moment before its shards can be read.
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                self.ask("SELECT * FROM /.*/ LIMIT 1", name)
+            except AssertionError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            else:
+                return
 
     def _tool(self, verb: str, *arguments: str) -> None:
         host = f"127.0.0.1:{self._backup_port}"
