@@ -76,6 +76,22 @@ class Row(NamedTuple):
     lost: str
 
 
+class Tally(NamedTuple):
+    """How pages stand.
+
+    Attributes:
+        waiting: Not settled.
+        overdue_s: For how long the oldest of them is due and nobody sends it; 0: none.
+        sent: In the last 24 h.
+        dead: In the last 24 h.
+    """
+
+    waiting: int = 0
+    overdue_s: float = 0.0
+    sent: int = 0
+    dead: int = 0
+
+
 class Lost(NamedTuple):
     """A page that will not be sent, and must be said loudly."""
 
@@ -126,8 +142,8 @@ class Outbox:
                     raise
                 # It would be refused for ever, and hold up every alert behind it.
                 told = page.of_alert(alert, Action.TRIGGER)
-                unit = self._plan.unit(alert.bed).name
-                lost.append(Lost(unit, told, f"not kept: {type(error).__name__}"))
+                reason = f"not kept: {type(error).__name__}"
+                lost.append(Lost(self._unit(alert), told, reason))
         if heard:
             async with connection(self._pool) as db:
                 await db.execute(
@@ -161,7 +177,7 @@ class Outbox:
                 )
                 reason = "nobody states the alarm" if row["is_unheard"] else "no chain"
                 told = page.of_alert(alert, Action.TRIGGER)
-                return [Lost(self._plan.unit(alert.bed).name, told, reason)]
+                return [Lost(self._unit(alert), told, reason)]
             level = row["level"] if row["level"] < len(found.levels) else 0
             return await self._page(db, alert, found, row["round"], row["lap"], level)
 
@@ -198,6 +214,10 @@ class Outbox:
             if step is Step.AGAIN:
                 return await self._again(db, alert, row["round"])
             return []
+
+    def _unit(self, alert: Alert) -> str:
+        """Whom a page was for when it has not come to a target yet."""
+        return f"unit {self._plan.unit(alert.bed).name}"
 
     def _chain(self, alert: Alert) -> Chain | None:
         return self._plan.unit(alert.bed).chains.get(alert.priority)
@@ -556,23 +576,14 @@ class Outbox:
 
     # --- how it stands
 
-    async def overdue_s(self) -> float:
-        """For how long the oldest page that is due has been waiting, unleased."""
-        async with connection(self._pool) as db:
-            found = await db.fetchval(
-                "SELECT extract(epoch FROM now() - min(due_at))::float8 "
-                "FROM icu.pager_outbox o WHERE state = 'waiting' AND due_at < now() "
-                "AND (leased_until IS NULL OR leased_until < now())"
-            )
-        return float(found or 0.0)
+    async def tally(self) -> Tally:
+        """How pages stand now, and what became of those of the last 24 h.
 
-    async def waiting(self) -> int:
-        """Pages that are not settled."""
+        Raises:
+            StorageError: PostgreSQL does not answer.
+        """
         async with connection(self._pool) as db:
-            found: int = await db.fetchval(
-                "SELECT count(*) FROM icu.pager_outbox WHERE state = 'waiting'"
-            )
-        return found
+            return Tally(*await db.fetchrow(_TALLY))
 
     async def forget(self, days: int) -> None:
         """Drop what is over and older."""
@@ -648,6 +659,18 @@ _SETTLE = """
 UPDATE icu.pager_outbox
 SET state = $2, reason = $3, settled_at = now(), leased_until = NULL
 WHERE id = $1 AND state = 'waiting' RETURNING id
+"""
+
+_TALLY = """
+SELECT count(*) FILTER (WHERE state = 'waiting'),
+    coalesce(extract(epoch FROM now() - min(due_at) FILTER (
+        WHERE state = 'waiting' AND due_at < now()
+        AND (leased_until IS NULL OR leased_until < now())
+    )), 0)::float8,
+    count(*) FILTER (WHERE state = 'sent' AND settled_at > now() - interval '1 day'),
+    count(*) FILTER (WHERE state = 'dead' AND settled_at > now() - interval '1 day')
+FROM icu.pager_outbox
+WHERE state = 'waiting' OR made_at > now() - interval '2 days'
 """
 
 # What is known of a page is known for ever: the first time counts.

@@ -59,6 +59,7 @@ class Sender:
         self._wanted = asyncio.Event()
         self._busy: Counter[str] = Counter()
         self._is_ending = False
+        self._is_answered = True
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -94,11 +95,15 @@ class Sender:
         if free <= 0 or self._is_ending:
             return []
         try:
-            return await self._outbox.claim(free, self._lease_s, +self._busy)
+            rows = await self._outbox.claim(free, self._lease_s, +self._busy)
         except StorageError as error:
-            log.warning("pager_waits_for_store", reason=str(error))
+            if self._is_answered:  # said once
+                log.warning("pager_waits_for_store", reason=str(error))
+            self._is_answered = False
             await asyncio.sleep(error.retry_after_s)
             return []
+        self._is_answered = True
+        return rows
 
     async def _send(self, row: Row) -> None:
         try:

@@ -12,6 +12,7 @@ part               what it does
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ import msgspec
 
 from aiohttp import web
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
 from prometheus_client import generate_latest
 
 from icu_stream import bus, clock
@@ -31,6 +33,7 @@ from icu_stream.access.desk import Desk
 from icu_stream.access.ledger import Ledger
 from icu_stream.contracts import topics
 from icu_stream.contracts.heartbeats import Heartbeat
+from icu_stream.contracts.pagers import PagerReport
 from icu_stream.errors import ConfigurationError, StorageError
 from icu_stream.observability import log
 from icu_stream.pager import metrics
@@ -38,7 +41,7 @@ from icu_stream.pager.answers import Answers, create_app
 from icu_stream.pager.backup import Backup
 from icu_stream.pager.deadman import DeadMan, Hop
 from icu_stream.pager.intake import Intake
-from icu_stream.pager.outbox import Lost, Outbox
+from icu_stream.pager.outbox import Lost, Outbox, Tally
 from icu_stream.pager.plan import Plan
 from icu_stream.pager.posting import Post
 from icu_stream.pager.sender import Sender
@@ -56,6 +59,8 @@ _DEADMAN_S = 1.0
 _DRAIN_S = 2.0
 _STORE_S = 5.0
 _HOUR_S = 3_600.0
+_REPORT_S = 5.0
+_PRODUCER_END_S = 0.5
 # Ours: a page that is due is tried within a second; this is another cause.
 _OVERDUE_S = 5.0
 
@@ -79,8 +84,9 @@ class Pager:
         self, settings: Settings, plan: Plan, pool: object, post: Post
     ) -> None:
         self._settings = settings
-        name = f"{socket.gethostname()}:{os.getpid()}"
-        self._outbox = Outbox(pool, plan, settings.ward_url, name)
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._tally = Tally()
+        self._outbox = Outbox(pool, plan, settings.ward_url, self._name)
         self._deadman = DeadMan(clock.now_ms(), settings.partitions)
         self._backup = Backup(plan.connect(post, settings.language, backup=True))
         channels = plan.connect(post, settings.language)
@@ -119,7 +125,13 @@ class Pager:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part.run()) for part in parts]
-                own = (self._escalate, self._watch, self._ask_store, self._tidy)
+                own = (
+                    self._escalate,
+                    self._watch,
+                    self._ask_store,
+                    self._tidy,
+                    self._report,
+                )
                 tasks += [group.create_task(watch()) for watch in own]
                 await stop.wait()
                 await self._sender.drain(_DRAIN_S)
@@ -164,14 +176,14 @@ class Pager:
         """Does PostgreSQL answer, and do pages go out?"""
         while True:
             try:
-                overdue_s = await self._outbox.overdue_s()
-                metrics.WAITING.set(await self._outbox.waiting())
+                self._tally = await self._outbox.tally()
             except StorageError:
                 await asyncio.sleep(_DEADMAN_S)
                 continue
+            metrics.WAITING.set(self._tally.waiting)
             now_ms = clock.now_ms()
             self._deadman.well(Hop.STORE, now_ms)
-            if overdue_s < _OVERDUE_S:
+            if self._tally.overdue_s < _OVERDUE_S:
                 self._deadman.well(Hop.PAGES, now_ms)
             await asyncio.sleep(_STORE_S)
 
@@ -183,6 +195,43 @@ class Pager:
             except StorageError as error:
                 log.warning("pager_not_tidied", reason=str(error))
             await asyncio.sleep(_HOUR_S)
+
+    async def _report(self) -> None:
+        """Say on Kafka that it lives, and how pages stand, for the ward view."""
+        topic = self._settings.topic_prefix + topics.PAGERS.name
+        is_heard = True
+        while True:
+            producer = bus.producer(self._settings)
+            try:
+                await producer.start()
+                while True:
+                    await producer.send_and_wait(
+                        topic,
+                        msgspec.json.encode(self._said()),
+                        key=self._name.encode(),
+                    )
+                    is_heard = True
+                    await asyncio.sleep(_REPORT_S)
+            except (KafkaError, OSError, TimeoutError) as error:
+                if is_heard:  # said once
+                    log.warning("pager_not_reported", reason=str(error))
+                is_heard = False
+                await asyncio.sleep(_REPORT_S)
+            finally:
+                with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                    async with asyncio.timeout(_PRODUCER_END_S):
+                        await producer.stop()
+
+    def _said(self) -> PagerReport:
+        return PagerReport(
+            pager=self._name,
+            time=clock.now_ms(),
+            waiting=self._tally.waiting,
+            overdue_s=self._tally.overdue_s,
+            delivered=self._tally.sent,
+            dead=self._tally.dead,
+            troubles=sorted(self._deadman.troubles),
+        )
 
     def _beat(self, record: ConsumerRecord) -> None:
         try:

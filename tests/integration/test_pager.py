@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import re
 
 from collections.abc import AsyncIterator, Iterator
@@ -23,6 +24,7 @@ from icu_stream.contracts.audit import AuditEntry, Deed
 from icu_stream.contracts.canary import PREFIX
 from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.heartbeats import Heartbeat
+from icu_stream.contracts.pagers import PagerReport
 from icu_stream.pager import command, deadman, plan, service, signature
 from icu_stream.settings import Settings
 from icu_stream.storage import migrate, postgres
@@ -426,6 +428,23 @@ async def test_the_deadman_pages_by_the_second_channel_and_says_when_it_is_over(
     assert trigger.data["text"].startswith("no worker speaks for partitions 0")
     assert trigger.data["dedup_key"] == resolve.data["dedup_key"]
     assert receiver.got == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_pager_says_on_kafka_that_it_lives_and_how_pages_stand(
+    place, hospital, receiver, tmp_path
+):
+    reader = bus.consumer(place, topics.PAGERS.name)
+    await reader.start()
+    await reader.seek_to_end()
+
+    async with paging(place, written(tmp_path, receiver.url)), asyncio.timeout(10):
+        report = msgspec.json.decode((await reader.getone()).value, type=PagerReport)
+    await reader.stop()
+
+    assert report.pager.endswith(f":{os.getpid()}")
+    assert (report.waiting, report.overdue_s, report.dead) == (0, 0.0, 0)
+    assert report.troubles == []
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -110,7 +110,7 @@ class Desk:
 
     async def settled(self, timeout_s: float = 15) -> None:
         async with asyncio.timeout(timeout_s):
-            while await self.outbox.waiting():  # noqa: ASYNC110 - others change it
+            while (await self.outbox.tally()).waiting:  # noqa: ASYNC110 - others change it
                 await asyncio.sleep(0.02)
 
 
@@ -276,6 +276,51 @@ async def test_an_escalation_goes_on_where_it_was_after_a_restart(
     assert gap_s >= 0.25  # what was missed is made up for, and not all of it at once
 
 
+async def test_an_alarm_that_nobody_states_for_an_hour_pages_nobody_else_and_is_told(
+    pool, tmp_path
+):
+    """Its worker has lost it; else its chain would begin anew for ever."""
+    desk = Desk(pool, planned(tmp_path, "http://127.0.0.1:9/"))
+    stated, lost = alert(patient_id="p-stated"), alert(patient_id="p-lost")
+    await desk.outbox.take_all([stated, lost])
+    await pool.execute(
+        "UPDATE icu.pager_alarms SET next_at = now(), "
+        "heard_at = now() - interval '61 minutes'"
+    )
+
+    standing = alert(event=Event.STANDING, patient_id="p-stated")
+    await desk.outbox.take_all([standing])
+    told = []
+    while (found := await desk.outbox.advance()) is not None:
+        told += found
+
+    assert [(one.target, one.page.dedup_key[:6], one.reason) for one in told] == [
+        ("unit all", "p-lost", "nobody states the alarm")
+    ]
+    assert [row[0] for row in await desk.rows("target")].count("lindqvist/hook") == 1
+
+
+async def test_what_is_over_is_forgotten_after_its_time_and_what_is_open_is_not(
+    pool, receiver, tmp_path
+):
+    desk = Desk(pool, planned(tmp_path, receiver.url))
+    over, open_ = alert(patient_id="p-over"), alert(patient_id="p-open")
+    async with desk.sending():
+        await desk.outbox.take_all([over, open_])
+        await desk.outbox.take_all([after(over, Event.CLEARED, State.CLEARED)])
+        await desk.settled()
+    await pool.execute("UPDATE icu.pager_outbox SET made_at = now() - interval '31 d'")
+    await pool.execute(
+        "UPDATE icu.pager_alarms SET changed_at = now() - interval '31 d'"
+    )
+
+    await desk.outbox.forget(30)
+
+    assert await desk.rows() == []
+    alarms = await pool.fetch("SELECT patient_id FROM icu.pager_alarms")
+    assert [row["patient_id"] for row in alarms] == ["p-open"]
+
+
 async def test_two_senders_side_by_side_send_each_page_once(
     pool, receiver, tmp_path, monkeypatch
 ):
@@ -326,6 +371,7 @@ async def test_what_fails_is_tried_again_with_the_same_id(
     if isinstance(first, tuple):
         assert taken.at_s - tried.at_s >= 1
     assert await desk.rows("state, attempts") == [("sent", 2)]
+    assert await desk.outbox.tally() == (0, 0, 1, 0)
     assert desk.lost == []
 
 
