@@ -132,7 +132,7 @@ class Trace(_Said, frozen=True):
     """Which measurements, and how many points of each signal.
 
     Attributes:
-        first: From then on; without it, the last hour.
+        first: From then on; without it, the last hour, or what is known of it.
         last: Before then; without it, now.
         signals: Only these.
         step: Of `minmax`, ms; without it, so long that there are at most `points` steps.

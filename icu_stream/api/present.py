@@ -341,11 +341,12 @@ class Present:
         return patient
 
 
-def pressing(alert: Alert) -> tuple[bool, int, int, str]:
-    """The order of alarms: not acknowledged first, then by priority, then the oldest."""
-    is_answered = alert.state is not State.ACTIVE and alert.state is not State.LATCHED
+def pressing(alert: Alert) -> tuple[int, int, int, str]:
+    """The order of alarms: not seen, seen, hints; in each by priority, then the oldest."""
     is_hint = alert.kind is Kind.ADVISORY
-    return is_answered or is_hint, _RANK[alert.priority], alert.onset, alert.alert_id
+    is_seen = alert.state is State.ACKNOWLEDGED
+    rank = 2 if is_hint else int(is_seen)
+    return rank, _RANK[alert.priority], alert.onset, alert.alert_id
 
 
 def _is_fresh(code: str, age_ms: int, interval_s: float | None) -> bool:

@@ -7,6 +7,7 @@ What a route needs is in its row and nowhere else.
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import signal
 import uuid
@@ -17,6 +18,7 @@ from typing import Any
 import msgspec
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from icu_stream import profiles
 from icu_stream.access.desk import Desk
@@ -109,7 +111,10 @@ async def serve(
         )
         await door.look()
         web_runner = web.AppRunner(
-            create_app(parts), access_log=None, shutdown_timeout=STOP_S
+            create_app(parts),
+            access_log=None,
+            logger=_http_log(),
+            shutdown_timeout=STOP_S,
         )
         await web_runner.setup()
         try:
@@ -150,12 +155,32 @@ def create_app(parts: Parts) -> web.Application:
     app[_ORIGINS] = frozenset(parts.settings.api_origins.split(",")) - {""}
     app.on_response_prepare.append(_dress)
     for route in ROUTES:
-        # A HEAD is a GET without its body; the document need not say so.
-        if route.method == "GET":
+        # A HEAD is a GET without its body, which the document need not say; a stream has
+        # nothing else.
+        if route.method == "GET" and route.media != "text/event-stream":
             app.router.add_get(route.path, _handler(route), allow_head=True)
         else:
             app.router.add_route(route.method, route.path, _handler(route))
     return app
+
+
+class _Unread(logging.Filter):
+    """Of a request that is no HTTP, says only that: what it holds may be a token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep the record, without what was sent."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.exc_info, record.exc_text = None, None
+            record.msg, record.args = "a request is no HTTP", ()
+        return True
+
+
+def _http_log() -> logging.Logger:
+    found = logging.getLogger("icu_stream.api.http")
+    if not found.filters:
+        found.addFilter(_Unread())
+    return found
 
 
 @contextlib.asynccontextmanager

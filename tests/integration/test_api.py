@@ -364,6 +364,23 @@ async def test_every_act_is_in_the_audit_trail_and_no_secret_is(
     assert service.PASSWORD not in written
 
 
+async def test_what_is_no_http_is_refused_and_what_it_held_is_not_logged(house: House):
+    secret = "icu_a-token-in-a-damaged-header"
+    sent = f"GET /v1/beds HTTP/1.1\r\nHost: x\r\nAuthorization {secret}\r\n\r\n"
+
+    reader, writer = await asyncio.open_connection(*house.api.url[7:].split(":"))
+    writer.write(sent.encode())
+    answer = await asyncio.wait_for(reader.read(), WAIT_S)
+    writer.close()
+
+    async def logged() -> bool:
+        return "a request is no HTTP" in house.api.said()
+
+    await until(logged)
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert secret not in house.api.said()
+
+
 SECTION = (ROOT / "docs" / "api.md").read_text()
 BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
 

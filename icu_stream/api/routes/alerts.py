@@ -52,7 +52,7 @@ def _open(ask: Ask[Nothing, Alerts, None]) -> Listed[Alert]:
         key=pressing,
     )
     if query.cursor is not UNSET:
-        after = place(query.cursor, tuple[bool, int, int, str])
+        after = place(query.cursor, tuple[int, int, int, str])
         found = [alert for alert in found if pressing(alert) > after]
     shown = found[: query.limit]
     more = len(found) > len(shown)

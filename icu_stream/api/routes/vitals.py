@@ -27,11 +27,16 @@ async def trace(ask: Ask[OfPatient, Trace, None]) -> Vitals:
     """Every signal that was asked for, thinned so that no spike is lost."""
     query, at_ms = ask.query, now_ms()
     last = at_ms if query.last is UNSET else query.last
-    first = last - HOUR_MS if query.first is UNSET else query.first
     patient = ask.parts.present.patient(ask.path.patient_id)
     tail_from = max(ask.parts.present.opened_ms, at_ms) - TAIL_MS
     if patient is not None and patient.tail:
         tail_from = patient.tail[0].time
+    if query.first is not UNSET:
+        first = query.first
+    elif ask.parts.records is None:
+        first = max(last - HOUR_MS, tail_from)
+    else:
+        first = last - HOUR_MS
     is_stored = ask.parts.records is not None and first < tail_from
     if ask.parts.records is None:
         _require_tail(patient, first, last, tail_from)

@@ -17,6 +17,7 @@ from openapi_spec_validator import validate
 from structlog.testing import capture_logs
 from yarl import URL
 
+from icu_stream import clock
 from icu_stream.access.roles import Role
 from icu_stream.api import document
 from icu_stream.api.messages import Trace
@@ -228,6 +229,49 @@ async def test_a_list_is_told_page_by_page(site: Site):
     assert found == [["p-1", "p-2"], ["p-3", "p-4"], ["p-5"]]
 
 
+async def test_without_a_store_the_last_minutes_are_known_and_the_rest_is_a_problem(
+    site: Site,
+):
+    for second in range(3):
+        measure(site, "p-1", 1, at_ms=clock.now_ms() - 1000 * (3 - second))
+    path = "/v1/patients/p-1/vitals?signals=hr"
+
+    status, _, known = await site.ask("GET", path)
+    earlier, _, problem = await site.ask("GET", f"{path}&from={NOW}")
+    nobody, _, _ = await site.ask("GET", "/v1/patients/p-2/vitals")
+    empty, _, nothing = await site.ask("GET", f"{path}&from={NOW + 1}&to={NOW}")
+
+    assert (status, earlier, nobody, empty) == (200, 503, 404, 200)
+    assert known["signals"]["hr"]["values"] == [80, 80, 80]
+    assert known["signals"]["hr"]["step"] is None
+    assert not known["stored"]
+    assert problem["type"] == "urn:icu-stream:problem:no-store"
+    assert str(known["tail_from"]) in problem["detail"]
+    assert nothing["signals"] == {}
+
+
+async def test_a_step_has_its_extremes_and_its_last_value(site: Site):
+    begin = clock.now_ms() // 60_000 * 60_000 - 60_000
+    for second, hr in enumerate((80, 0, 300, 81)):
+        measure(site, "p-1", 1, at_ms=begin + 1000 * second, hr=hr)
+
+    _, _, body = await site.ask(
+        "GET", f"/v1/patients/p-1/vitals?step=60000&from={begin}&to={begin + 60_000}"
+    )
+
+    assert body["signals"] == {
+        "hr": {
+            "unit": "/min",
+            "step": 60_000,
+            "times": [begin],
+            "values": [81],
+            "low": [0],
+            "high": [300],
+            "n": [4],
+        }
+    }
+
+
 async def test_an_alarm_is_acknowledged_only_as_it_was_seen(site: Site):
     measure(site, "p-1", 1)
     raise_alarm(site, 1, State.ACTIVE)
@@ -370,12 +414,14 @@ async def test_no_password_and_no_token_is_in_the_log(site: Site):
 ALERT = "p-1:spo2.desat:1795492541000"
 
 
-def measure(site: Site, patient_id: str, number: int) -> None:
+def measure(
+    site: Site, patient_id: str, number: int, *, at_ms: int = NOW, hr: float = 80
+) -> None:
     """One message of a monitor."""
     vitals = Vitals(
-        patient_id=patient_id, time=NOW, bed=f"A-{number}", values={"hr": 80.0}
+        patient_id=patient_id, time=at_ms, bed=f"A-{number}", values={"hr": hr}
     )
-    site.parts.present.measure(vitals, NOW, 0)
+    site.parts.present.measure(vitals, at_ms, 0)
 
 
 def raise_alarm(site: Site, transition: int, state: State) -> None:
