@@ -425,6 +425,12 @@ class Settings(BaseSettings):
             description="type of the PID-3 that is the patient's id, as MR; empty: first",
         ),
     ] = ""
+    hl7_acknowledge: Annotated[
+        Literal["asked", "original"],
+        Field(
+            description="as MSH-15 and 16 ask (CA, CE, CR), or AA, AE, AR to everybody"
+        ),
+    ] = "asked"
     hl7_web_port: Annotated[
         int, Field(ge=0, le=65535, description="HL7 gateway's metrics and health")
     ] = 8075

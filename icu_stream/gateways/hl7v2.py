@@ -249,6 +249,11 @@ class Header(NamedTuple):
         msh = Segment("MSH", ["MSH", "", "", self.application], self.separators)
         return "^".join(filter(None, (msh.text(3), msh.text(3, 2))))
 
+    @property
+    def original(self) -> "Header":
+        """The same, for the original acknowledgement, which every system knows."""
+        return self._replace(accept="", answer="")
+
 
 class Message(NamedTuple):
     """A message, taken apart.

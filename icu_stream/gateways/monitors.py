@@ -41,12 +41,16 @@ class Monitors:
         inlet: The way to Kafka.
         options: What the site decides.
         tally: Counts.
+        as_asked: Answer as the sender asks for; else AA, AE and AR to everybody.
     """
 
-    def __init__(self, inlet: Inlet, options: Options, tally: Tally) -> None:
+    def __init__(
+        self, inlet: Inlet, options: Options, tally: Tally, *, as_asked: bool = True
+    ) -> None:
         self._inlet = inlet
         self._options = options
         self._tally = tally
+        self._as_asked = as_asked
         self._spots = Spots()
 
     async def answer(self, frame: Frame) -> Reply:
@@ -54,6 +58,8 @@ class Monitors:
         head = Header()
         try:
             head = hl7v2.header(frame.body)
+            if not self._as_asked:
+                head = head.original
             said = await self._read(frame)
         except Hl7Error as error:
             return await self._refuse(frame, head, error)
@@ -119,7 +125,9 @@ async def run(
     )
     inlet = Inlet(settings)
     tally = Tally(NAME)
-    server = Server(Monitors(inlet, options, tally).answer, limits, tally.trouble)
+    as_asked = settings.hl7_acknowledge == "asked"
+    monitors = Monitors(inlet, options, tally, as_asked=as_asked)
+    server = Server(monitors.answer, limits, tally.trouble)
     gauges.CLIENTS.labels(NAME).set_function(lambda: len(server.clients))
     gauges.WAITING.labels(NAME).set_function(lambda: inlet.waiting)
     async with (

@@ -688,6 +688,26 @@ async def archive(site: Settings) -> None:
 # --- Kafka away: last, since it is frozen -------------------------------------------------
 
 
+async def test_a_site_may_have_everybody_answered_in_the_original_mode(
+    module_kafka: Kafka,
+):
+    way = inlet.Inlet(module_kafka.settings())
+    await way.open()
+    monitors = Monitors(way, Options(), Tally("hl7"), as_asked=False)
+    good = message("p-0049", 1_772_348_400_000, {"hr": 80}, "c-1")
+    replies = [
+        await monitors.answer(Frame(body))
+        for body in (good, good.replace(b"p-0049", b""))
+    ]
+    await way.close()
+
+    assert [b"MSA|AA|c-1" in (reply.answer or b"") for reply in replies] == [
+        True,
+        False,
+    ]
+    assert b"MSA|AE|c-1" in (replies[1].answer or b"")
+
+
 async def test_what_kafka_does_not_confirm_is_not_said_to_be_taken(
     module_kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ):
