@@ -45,7 +45,7 @@ async def store_bytes(dsn: str) -> dict[str, tuple[int, int]]:
     )
     for row in rows:
         size = await connection.fetchval(
-            "SELECT pg_total_relation_size($1)", row["oid"]
+            "SELECT pg_total_relation_size($1::oid)", row["oid"]
         )
         count = await connection.fetchval(
             f'SELECT count(*) FROM icu."{row["relname"]}"'  # noqa: S608 - from the catalogue
