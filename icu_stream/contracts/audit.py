@@ -34,7 +34,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         role: As what; empty where nobody is known.
         station: From where: the name of the screen, else its address.
         how: `sign_in`, `refusal`, `sign_out`, `session_over`: password, link, token or the
-            issuer of an identity; `refusal` of what a role may not: what was asked for.
+            issuer of an identity; `refusal` of what a role may not: what was asked for; of
+            what came to the pager unsigned, stale or again: answer.
         reason: `refusal`, `session_over`: why. `command`: why it was asked. `account`:
             what was changed. `backtest`: what was asked.
         command_id: `command`: of the command; its answer is in `command-results`.
