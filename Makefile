@@ -88,6 +88,11 @@ tools: $(VENV)/.dev
 	@$(call APT,chromium,$(CHROMIUM))
 	@$(call APT,initdb,postgresql)
 	@$(call APT,influxd,influxdb)
+	@if ! command -v systemd-analyze >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing systemd, whose units are checked"; apt-get update -qq; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd >/dev/null; \
+	  else echo "systemd-analyze not found: sudo apt-get install systemd" >&2; exit 1; fi; fi
 	@echo "Apache Kafka for the tests: $$($(BIN)/python -c 'from tests import kafka; print(kafka.jars().name)')"
 
 demo: $(VENV)/.runtime
