@@ -23,7 +23,7 @@ from icu_stream.contracts.alerts import Event, State
 from tests import service
 from tests.integration import feed, replica
 from tests.kafka import ROOT
-from tests.service import House
+from tests.service import House, Process
 
 
 WAIT_S = 20.0
@@ -429,3 +429,31 @@ async def test_what_the_documentation_says_in_python_works(house: House, nurse: 
     said = await watching
 
     assert "nurse Okafor/" in said
+
+
+async def test_it_ends_on_sigterm_though_a_stream_is_open_and_sessions_outlive_it(
+    house: House,
+):
+    async with Client(house.api.url) as client:
+        session = await client.sign_in(service.NAMES[Role.NURSE], service.PASSWORD)
+        events = client.stream("scores", "vitals")
+        coming = asyncio.create_task(anext(events))
+        await coming
+
+        code = await asyncio.to_thread(house.api.stop)  # 5 s at most
+        house.api.start()
+        await events.aclose()
+
+    async with Client(house.api.url, session.token) as again:
+        assert (await again.me()).by == service.NAMES[Role.NURSE]
+    assert code == 0
+
+
+def test_a_port_that_is_taken_is_named_with_its_setting(house: House):
+    port = int(house.api.url.rpartition(":")[2])
+    taken = house.settings.model_copy(update={"api_port": port})
+    second = Process(taken, "api")
+
+    with pytest.raises(AssertionError, match="ICU_API_PORT"):
+        second.start()
+    second.kill()
