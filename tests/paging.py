@@ -106,7 +106,6 @@ class Receiver:
         got: Every request, answered or not.
         act: Chooses what to do with one: a status, a status with headers, `hang`, or
             `reset`.
-        accepted: Is called when a connection comes, before anything is read.
     """
 
     def __init__(self, port: int = 0) -> None:

@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from icu_stream import clock, observability, settings
-from icu_stream.contracts.alerts import Kind, Priority
-from icu_stream.errors import ConfigurationError, DeliveryError, StorageError
+from icu_stream.errors import ConfigurationError
 from icu_stream.settings import Settings
 
 
@@ -103,7 +102,7 @@ def test(
     Exit code 1 when a target does not take it. A target that was given up as gone and
     takes it is paged again.
     """
-    from icu_stream.pager import plan  # noqa: PLC0415
+    from icu_stream.pager import plan, trial  # noqa: PLC0415
 
     chosen = settings.load()
     made = plan.load(_file(chosen))
@@ -111,7 +110,8 @@ def test(
         known = ", ".join([*made.people, plan.BACKUP])
         msg = f"no person {person!r}: have {known}"
         raise ConfigurationError(msg)
-    raise typer.Exit(asyncio.run(_send_test(chosen, made, person)))
+    is_taken = asyncio.run(trial.send(chosen, made, person, typer.echo))
+    raise typer.Exit(int(not is_taken))
 
 
 @app.command("secret")
@@ -129,61 +129,3 @@ def _file(chosen: Settings) -> Path:
         )
         raise ConfigurationError(msg)
     return chosen.pager_config
-
-
-async def _send_test(chosen: Settings, made: object, person: str) -> int:
-    from icu_stream.pager.page import Action, Delivery, Page  # noqa: PLC0415
-    from icu_stream.pager.plan import BACKUP, Plan  # noqa: PLC0415
-    from icu_stream.pager.posting import Post  # noqa: PLC0415
-
-    assert isinstance(made, Plan)  # noqa: S101 - for the type alone
-    post = Post(made.timeout_s)
-    is_backup = person == BACKUP
-    targets = made.backup if is_backup else made.people[person].targets
-    now_ms = clock.now_ms()
-    page = Page(
-        action=Action.TRIGGER,
-        dedup_key=f"icu-stream:pager:test:{person}:{now_ms}",
-        priority=Priority.LOW,
-        kind=Kind.TECHNICAL,
-        bed="",
-        code="system.test",
-        text="A test of the pager: no patient is concerned",
-        onset=now_ms,
-        time=now_ms,
-    )
-    failed = 0
-    try:
-        channels = made.connect(post, chosen.language, backup=is_backup)
-        for target in targets:
-            id_ = f"page_{secrets.token_hex(16)}"
-            try:
-                await channels[target.id].send(Delivery(id_, page))
-            except DeliveryError as error:
-                failed = 1
-                typer.echo(f"{target.id} by {target.kind}: not taken: {error}")
-                continue
-            typer.echo(f"{target.id} by {target.kind}: taken")
-            if not is_backup:
-                await _revive(chosen, made, target.id)
-    finally:
-        await post.close()
-    return failed
-
-
-async def _revive(chosen: Settings, made: object, target: str) -> None:
-    """Page a target again that was given up as gone."""
-    from icu_stream.pager.outbox import Outbox  # noqa: PLC0415
-    from icu_stream.pager.plan import Plan  # noqa: PLC0415
-    from icu_stream.storage import postgres  # noqa: PLC0415
-
-    assert isinstance(made, Plan)  # noqa: S101 - for the type alone
-    if chosen.postgres_dsn is None:
-        return  # nothing is started for a test
-    try:
-        async with postgres.pool(chosen, name="icu-stream pager test") as pool:
-            outbox = Outbox(pool, made, None, "test")
-            if await outbox.revive(made.targets[target]):
-                typer.echo(f"{target}: it was gone, and is paged again")
-    except StorageError as error:
-        typer.echo(f"{target}: whether it was gone is not known: {error}")
