@@ -20,6 +20,7 @@ from confluent_kafka.admin import (
     ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
+    UserScramCredentialAlteration,
     UserScramCredentialUpsertion,
 )
 
@@ -202,7 +203,7 @@ def apply(settings: Settings, passwords: Mapping[str, str]) -> None:
         raise ConfigurationError(msg)
     client = AdminClient(librdkafka(settings))
     how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
-    credentials = [
+    credentials: list[UserScramCredentialAlteration] = [
         UserScramCredentialUpsertion(user(process), how, passwords[process].encode())
         for process in RIGHTS
     ]
