@@ -209,13 +209,18 @@ def _scores(rows: Sequence[Said]) -> tuple[list[Any], ...]:
     )
 
 
+# As texts: an array of jsonb is made whole before it is taken apart, 15 % slower.
 _VITALS = """
 INSERT INTO icu.vitals AS kept (
     patient_id, time_ms, device, bed, arrived_ms, measured, status, interval_s, is_primary
 )
-SELECT * FROM unnest(
-    $1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::jsonb[],
-    $7::jsonb[], $8::float8[], $9::boolean[]
+SELECT patient_id, time_ms, device, bed, arrived_ms, measured::jsonb, status::jsonb,
+    interval_s, is_primary
+FROM unnest(
+    $1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[],
+    $7::text[], $8::float8[], $9::boolean[]
+) AS told (
+    patient_id, time_ms, device, bed, arrived_ms, measured, status, interval_s, is_primary
 )
 ON CONFLICT (patient_id, time_ms, device) DO UPDATE SET
     measured = excluded.measured || kept.measured,
