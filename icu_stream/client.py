@@ -15,7 +15,7 @@ import asyncio
 import uuid
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -253,14 +253,51 @@ class Client:
         self,
         patient_id: str,
         reason: str,
-        limits: Iterable[Change],
+        limits: Iterable[Change] = (),
         *,
         hours: float | None = None,
+        proposal: str | None = None,
         key: str | None = None,
     ) -> Done:
-        """Give a patient limits of its own."""
-        said = {"reason": reason, "limits": list(limits), "hours": hours}
+        """Give a patient limits of its own, or accept a proposal."""
+        said = {
+            "reason": reason,
+            "limits": list(limits),
+            "hours": hours,
+            "proposal": proposal,
+        }
         return await self._do(f"{_patient(patient_id)}/limits", said, key)
+
+    async def reset_limits(
+        self, patient_id: str, codes: Iterable[str] = (), *, key: str | None = None
+    ) -> Done:
+        """Go back to the profile's limits: of these alarms, or of all."""
+        said = {"codes": list(codes)}
+        return await self._do(f"{_patient(patient_id)}/limits/reset", said, key)
+
+    async def propose_limits(
+        self,
+        patient_id: str,
+        limits: Iterable[Change] = (),
+        *,
+        reason: str | None = None,
+        key: str | None = None,
+    ) -> Done:
+        """Propose limits: these, or what the monitors' formulas say."""
+        said = {"limits": list(limits), "reason": reason}
+        return await self._do(f"{_patient(patient_id)}/limits/propose", said, key)
+
+    async def withdraw_proposal(
+        self,
+        patient_id: str,
+        proposal: str,
+        reason: str,
+        *,
+        key: str | None = None,
+    ) -> Done:
+        """Take a proposal back."""
+        said = {"proposal": proposal, "reason": reason}
+        return await self._do(f"{_patient(patient_id)}/limits/withdraw", said, key)
 
     async def admit(
         self,
@@ -294,6 +331,10 @@ class Client:
     async def backtest_of(self, backtest_id: str) -> Backtest:
         """How far a backtest is, and its result."""
         return await self._ask("GET", f"/v1/backtests/{backtest_id}", Backtest)
+
+    async def cancel_backtest(self, backtest_id: str) -> None:
+        """Stop a backtest."""
+        await self._ask("DELETE", f"/v1/backtests/{backtest_id}", NoneType)
 
     # --- what happens
 

@@ -18,6 +18,7 @@ import pytest_asyncio
 from icu_stream import clock
 from icu_stream.access.desk import Change
 from icu_stream.access.roles import Role
+from icu_stream.api.messages import Done
 from icu_stream.client import ApiError, Client
 from icu_stream.contracts.alerts import Event, State
 from tests import service
@@ -277,12 +278,21 @@ async def test_what_was_archived_is_read_back(house: House, nurse: Client):
     assert burden.total.bed_days > 0
 
 
+async def tag_of(client: Client, path: str) -> str:
+    async with (
+        aiohttp.ClientSession(headers=client._headers()) as http,
+        http.get(client._url + path) as answer,
+    ):
+        return answer.headers["ETag"]
+
+
 async def test_limits_are_set_only_as_they_were_seen_and_reset(house: House):
     monitor = Monitor(house)
     async with Client(house.api.url, house.tokens[Role.PHYSICIAN]) as doctor:
         await monitor.send()
         await until(lambda: known(doctor, monitor.patient_id))
 
+        before = await tag_of(doctor, f"/v1/patients/{monitor.patient_id}/limits")
         change = [Change(code="spo2.low", limit=86)]
         await doctor.set_limits(monitor.patient_id, "COPD, 88-92 %", change, hours=2)
 
@@ -291,8 +301,33 @@ async def test_limits_are_set_only_as_they_were_seen_and_reset(house: House):
             return [one for one in limits if one.by is not None]
 
         [limit] = await until(own, "the limit")
+        seen = await tag_of(doctor, f"/v1/patients/{monitor.patient_id}/limits")
+        proposed = await doctor.propose_limits(
+            monitor.patient_id, change, reason="COPD"
+        )
+        with pytest.raises(ApiError) as changed:
+            await doctor._ask(
+                "POST",
+                f"/v1/patients/{monitor.patient_id}/limits/reset",
+                Done,
+                said={},
+                headers={"If-Match": before, "Idempotency-Key": str(uuid.uuid4())},
+            )
+        still = await own()
+        await doctor.withdraw_proposal(
+            monitor.patient_id, proposed.proposal or "", "another was set"
+        )
+        await doctor.reset_limits(monitor.patient_id, ["spo2.low"])
+
+        async def reset() -> bool:
+            return not await own()
+
+        await until(reset)
 
     assert (limit.code, limit.limit, limit.by) == ("spo2.low", 86, "physician Okafor")
+    assert changed.value.problem.status == 412
+    assert seen != before
+    assert still == [limit]
 
 
 async def test_another_system_admits_moves_and_discharges(house: House, nurse: Client):
@@ -330,7 +365,19 @@ async def test_a_backtest_is_begun_watched_and_cancelled(house: House):
             return now if now.state != "running" else None
 
         done = await until(over, "the result")
+        again = await charge.backtest(
+            Change(code="hr.high", limit=115), [patient_id], hours=24
+        )
+        await charge.cancel_backtest(again.backtest_id)
 
+        async def ended() -> Any:
+            now = await charge.backtest_of(again.backtest_id)
+            return now if now.state != "running" else None
+
+        stopped = await until(ended, "the end")
+
+    assert stopped.state == "cancelled"
+    assert stopped.result is None
     assert (done.state, done.failure) == ("done", None)
     assert {figure.name for figure in done.result.figures} >= {"alarms", "sounds"}
 
