@@ -175,7 +175,7 @@ async def _page(
     await receiver.until(lambda r: r.of("okafor", "trigger"), 40)
     moments.append(Moment("first level", clock.now_ms(), "RN Okafor is paged"))
     await page.click(f".tile[data-bed='{patient.bed}']")
-    await until(page, f"{opened}.includes('above 140')", 5)
+    await until(page, f"{opened}.includes('above 140')", 15)
     moments.append(Moment("ward view", clock.now_ms(), "the alarm is shown"))
     await receiver.until(lambda r: r.of("lindqvist", "trigger"), 40)
     moments.append(Moment("second level", clock.now_ms(), "RN Lindqvist is paged"))
@@ -184,7 +184,7 @@ async def _page(
     assert await _answer(pager, paged.id) == 200
     text = "accepted, by a signed webhook"
     moments.append(Moment("second level", clock.now_ms(), text))
-    await until(page, f"{opened}.includes('RN Lindqvist')", 5)
+    await until(page, f"{opened}.includes('RN Lindqvist')", 15)
     moments.append(Moment("ward view", clock.now_ms(), "shows who has seen it"))
     await page.keyboard.press("Escape")
     await receiver.until(lambda r: r.of("okafor", "acknowledge"))

@@ -120,7 +120,8 @@ async def test_16_a_viewer_has_no_control_and_the_server_refuses(
             Origin=view.address[:-1],
             **{"Content-Type": "application/json"},
         )
-        still = await page.evaluate(strip(bed.bed))
+        # A busy machine may have kept frames back for a moment, and then nothing is shown.
+        await until(page, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'", 5)
     await context.close()
 
     assert "SpO₂ 79" in shown
@@ -129,7 +130,6 @@ async def test_16_a_viewer_has_no_control_and_the_server_refuses(
         409,
         "a viewer may not: acknowledge",
     )
-    assert still == "!!! SpO₂ 79 < 80"
     assert problems == []
 
 
