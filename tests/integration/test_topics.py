@@ -75,6 +75,7 @@ async def test_the_changelog_is_compacted_and_vitals_are_kept_a_week(
     vitals = await configuration(settings, f"{settings.topic_prefix}vitals")
 
     assert changelog["cleanup.policy"] == "compact"
+    assert changelog["segment.bytes"] == str(64 * 1024 * 1024)
     assert vitals["retention.ms"] == str(7 * 24 * 3_600_000)
 
 
