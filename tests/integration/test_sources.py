@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import os
+import re
 import signal
 import sys
 
@@ -25,7 +26,7 @@ from icu_stream.sources.beds import Happening, Ward
 from icu_stream.sources.progress import Counts
 from icu_stream.sources.truth import Truth
 from tests.integration.recordings import MIMIC3
-from tests.kafka import Kafka, free_port
+from tests.kafka import ROOT, Kafka, free_port
 
 
 ORIGIN = 1_700_000_000_000
@@ -304,6 +305,32 @@ async def test_who_stops_a_replay_in_an_outage_can_resume_it_and_loses_nothing(
     # the worker drops what is late. Nothing may be missing.
     for patient, samples in by_patient(list(replay.read(path))).items():
         assert {s.time for s in samples} == {s.time for s in sent[patient]}
+
+
+async def test_the_source_of_the_how_to_sends_what_its_page_says(settings: Settings):
+    page = (ROOT / "docs" / "how-to" / "source.md").read_text()
+    blocks = dict(re.findall(r"^```(python|csv)\n(.*?)^```", page, re.M | re.S))
+    program = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        blocks["python"],
+        env=Kafka.env(settings),
+        stdin=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+    _, said = await program.communicate(blocks["csv"].encode())
+
+    records = await everything(settings)
+    sent = [decode(record.value) for record in records]
+    home = bus.partition_of("p-0007", settings.partitions)
+    assert (program.returncode, said) == (0, b"")
+    assert {record.partition for record in records} == {home}
+    # Zero is a value, and what is not there is absent.
+    assert [(v.bed, v.time, v.values) for v in sent] == [
+        ("ICU1-07", 1_795_492_541_000, {"hr": 82, "spo2": 97, "rr": 16}),
+        ("ICU1-07", 1_795_492_542_000, {"hr": 0, "rr": 16}),
+    ]
 
 
 async def test_a_missing_topic_is_said_with_the_command_to_run(
