@@ -23,6 +23,7 @@ from icu_stream.contracts.signals import BY_CODE
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import models, monitor, patient
 from icu_stream.domain.alarm import TRANSITIONS
+from icu_stream.domain.decoding import Mended
 from icu_stream.domain.limits import NO_BANDS, Verdict, verdict
 from icu_stream.domain.patient import Patient
 
@@ -95,7 +96,9 @@ def logs(
             if not held or draw(st.booleans()):
                 held = draw(values(wrong))
             number = draw(st.integers(1, devices))
-            message = Vitals(
+            # What is no number, the decoder hands on as a message of its own kind.
+            is_plain = all(type(value) is float for value in held.values())
+            message = (Vitals if is_plain else Mended)(
                 patient_id=PATIENT,
                 time=now,
                 device=f"d{number}" if devices > 1 else "",
