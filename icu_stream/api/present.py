@@ -25,6 +25,7 @@ from icu_stream.contracts.signals import BY_CODE
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import decoding, pause
 from icu_stream.domain.burden import unit_of
+from icu_stream.domain.granted import Granted
 from icu_stream.domain.limits import Rules
 
 
@@ -46,16 +47,6 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     time: int
     arrived: int
     values: dict[str, float]
-
-
-class Own(msgspec.Struct, frozen=True):
-    """One limit of this patient's own."""
-
-    limit: float | None
-    delay_s: float | None
-    by: str
-    since: int
-    until: int
 
 
 class Course(msgspec.Struct):
@@ -86,7 +77,7 @@ class Patient:
         self.scores: Scores | None = None
         self._scored_ms = 0
         self._newest: dict[str, tuple[float, int, int, float | None]] = {}
-        self._own: dict[str, Own] = {}
+        self._granted = Granted()
 
     def measure(self, message: Vitals, arrived_ms: int) -> None:
         """Take a message of a device."""
@@ -130,25 +121,8 @@ class Patient:
 
     def answer(self, result: CommandResult) -> None:
         """Take what was granted: limits of this patient's own."""
-        if not result.accepted:
-            return
-        if result.type is CommandType.SET_LIMITS:
-            for change in result.limits:
-                before = self._own.get(change.code)
-                limit, delay_s = change.limit, change.delay_s
-                if before is not None:
-                    limit = before.limit if limit is None else limit
-                    delay_s = before.delay_s if delay_s is None else delay_s
-                self._own[change.code] = Own(
-                    limit,
-                    delay_s,
-                    result.by or "",
-                    result.time or 0,
-                    result.expires or 0,
-                )
-        elif result.type is CommandType.RESET_LIMITS:
-            for change in result.limits:
-                self._own.pop(change.code, None)
+        if result.accepted:
+            self._granted.answer(result)
 
     def take_off(self, signal: str) -> None:
         """A signal was taken off on purpose."""
@@ -214,30 +188,21 @@ class Patient:
 
     def limits(self, now_ms: int, rules: Rules) -> list[LimitNow]:
         """Each limit in force, in the profile's order."""
-        found = []
-        for row in rules.rows.values():
-            if row.condition is None or row.limit is None or row.signal is None:
-                continue
-            own = self._own.get(row.code)
-            if own is not None and own.until <= now_ms:
-                own = None
-            found.append(
-                LimitNow(
-                    code=row.code,
-                    signal=row.signal,
-                    limit=row.limit if own is None or own.limit is None else own.limit,
-                    unit=BY_CODE[row.signal].unit,
-                    delay_s=row.delay_ms / 1000
-                    if own is None or own.delay_s is None
-                    else own.delay_s,
-                    priority=row.priority,
-                    source=row.source,
-                    by=own.by if own else None,
-                    since=own.since if own else None,
-                    until=own.until if own else None,
-                )
+        return [
+            LimitNow(
+                code=one.row.code,
+                signal=one.signal,
+                limit=one.limit,
+                unit=BY_CODE[one.signal].unit,
+                delay_s=one.delay_s,
+                priority=one.row.priority,
+                source=one.row.source,
+                by=one.own.by or "" if one.own else None,
+                since=one.own.set_ms if one.own else None,
+                until=one.own.until_ms if one.own else None,
             )
-        return found
+            for one in self._granted.in_force(now_ms, rules)
+        ]
 
     def _forget(self, now_ms: int) -> None:
         over = [
@@ -290,11 +255,12 @@ class Present:
         patient_id = result.patient_id
         if patient_id is None or not result.accepted:
             return
-        if result.type is CommandType.DISCHARGE:
+        is_discharge = result.type is CommandType.DISCHARGE
+        if is_discharge:
             self._early.pop(patient_id, None)
-        elif (patient := self._patients.get(patient_id)) is not None:
+        if (patient := self._patients.get(patient_id)) is not None:
             patient.answer(result)
-        else:
+        elif not is_discharge:
             self._early.setdefault(patient_id, []).append(result)
 
     def obey(self, command: Command, partition: int) -> None:

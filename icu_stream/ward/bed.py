@@ -19,6 +19,7 @@ from icu_stream.contracts.alerts import Alert, Event, State
 from icu_stream.contracts.commands import CommandResult, CommandType
 from icu_stream.contracts.scores import News2, ScoreInput, Scores
 from icu_stream.domain import news2
+from icu_stream.domain.granted import Granted, Own
 from icu_stream.domain.limits import Rules
 from icu_stream.ward import score_chart, wording
 from icu_stream.ward.history import SCORE_MS, Past
@@ -52,24 +53,6 @@ class Episode(msgspec.Struct):
     actionable: tuple[bool, str | None] | None = None
 
 
-class Own(msgspec.Struct):
-    """One limit of this patient's own.
-
-    Attributes:
-        limit: None: as the profile.
-        delay_s: Likewise.
-        by: Who set it.
-        set_ms: When.
-        until_ms: Until when it holds.
-    """
-
-    limit: float | None
-    delay_s: float | None
-    by: str | None
-    set_ms: int
-    until_ms: int
-
-
 class Record:
     """What was heard of one patient.
 
@@ -81,7 +64,7 @@ class Record:
         self.past = Past()
         self._episodes: dict[str, Episode] = {}
         self._scores: tuple[Scores, int] | None = None
-        self._own: dict[str, Own] = {}
+        self._granted = Granted()
 
     # --- what is heard
 
@@ -115,21 +98,8 @@ class Record:
             episode = self._episodes.get(result.alert_id or "")
             if episode is not None:
                 episode.actionable = (result.actionable, result.by)
-        elif result.type is CommandType.SET_LIMITS:
-            for change in result.limits:
-                before = self._own.get(change.code)
-                limit, delay_s = change.limit, change.delay_s
-                if before is not None:
-                    limit = before.limit if limit is None else limit
-                    delay_s = before.delay_s if delay_s is None else delay_s
-                self._own[change.code] = Own(
-                    limit, delay_s, result.by, result.time or 0, result.expires or 0
-                )
-        elif result.type is CommandType.RESET_LIMITS:
-            for change in result.limits:
-                self._own.pop(change.code, None)
-        elif result.type is CommandType.DISCHARGE:
-            self._own.clear()
+        else:
+            self._granted.answer(result)
 
     # --- what is shown
 
@@ -202,34 +172,27 @@ class Record:
 
     def limits(self, now_ms: int, rules: Rules) -> list[Row]:
         """Each limit in force, with where it comes from, in the profile's order."""
-        rows = []
-        for row in rules.rows.values():
-            if row.condition is None or row.limit is None or row.signal is None:
-                continue
-            own = self._own.get(row.code)
-            if own is not None and own.until_ms <= now_ms:
-                own = None
-            limit, delay_s = row.limit, row.delay_ms / 1000
-            if own is not None:
-                limit = limit if own.limit is None else own.limit
-                delay_s = delay_s if own.delay_s is None else own.delay_s
-            rows.append(
-                {
-                    "c": row.code,
-                    "g": row.signal,
-                    "name": wording.signal_name(row.signal),
-                    "sign": wording.SIGNS[row.condition],
-                    "limit": limit,
-                    "unit": wording.unit(row.signal),
-                    "delay": delay_s,
-                    "p": wording.RANK[row.priority],
-                    "source": row.source,
-                    "own": None
-                    if own is None
-                    else {"by": own.by, "at": own.set_ms, "until": own.until_ms},
-                }
-            )
-        return rows
+        return [
+            {
+                "c": one.row.code,
+                "g": one.signal,
+                "name": wording.signal_name(one.signal),
+                "sign": wording.SIGNS[one.condition],
+                "limit": one.limit,
+                "unit": wording.unit(one.signal),
+                "delay": one.delay_s,
+                "p": wording.RANK[one.row.priority],
+                "source": one.row.source,
+                "own": _own(one.own),
+            }
+            for one in self._granted.in_force(now_ms, rules)
+        ]
+
+
+def _own(own: Own | None) -> Row | None:
+    if own is None:
+        return None
+    return {"by": own.by, "at": own.set_ms, "until": own.until_ms}
 
 
 def _episode(episode: Episode) -> Row:

@@ -179,6 +179,31 @@ def test_limits_of_a_patients_own_hold_until_they_end_or_are_reset():
     assert limit(1) == (90, None)
 
 
+def test_limits_of_a_patients_own_end_with_the_discharge():
+    rules = profiles.load("adult")
+    present = measured(0, hr=80)
+    for kind, limits in (
+        (CommandType.SET_LIMITS, [LimitChange("spo2.low", limit=86)]),
+        (CommandType.DISCHARGE, []),
+    ):
+        present.answer(
+            CommandResult(
+                command_id=str(kind),
+                accepted=True,
+                patient_id="p-1",
+                time=T0,
+                type=kind,
+                by="Dr Weiss",
+                limits=limits,
+                expires=T0 + 60 * S,
+            )
+        )
+
+    rows = present.patient("p-1").limits(T0 + S, rules)
+
+    assert all(row.by is None for row in rows)
+
+
 def test_scores_that_nobody_states_any_more_are_none():
     present = Present()
     news2 = News2(total=7, band="high", completeness=7, inputs={})
