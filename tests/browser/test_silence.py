@@ -45,7 +45,7 @@ async def test_kafka_may_come_late_and_go_and_come_back(
         async with Hospital(settings, 4) as hospital:
             await hospital.alarm(1, "spo2.desat", Priority.HIGH, value=79, limit=80)
             bed = hospital.patients[1].bed
-            await page.wait_for_selector(".tile:not(.skeleton)", timeout=15_000)
+            await page.wait_for_selector(f".tile[data-bed='{bed}']", timeout=15_000)
             await until(page, f"{strip(bed)} === '!!! SpO₂ 79 < 80'", 5)
 
             await asyncio.to_thread(own_kafka.stop)
