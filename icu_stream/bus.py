@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiokafka
+import msgspec
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -24,7 +25,8 @@ from aiokafka.partitioner import murmur2
 
 from icu_stream import clock
 from icu_stream.contracts.topics import COMMANDS, TABLES, TOPICS, VITALS, changelog
-from icu_stream.errors import ConfigurationError
+from icu_stream.errors import ConfigurationError, ContractError
+from icu_stream.observability import log
 from icu_stream.settings import Settings
 
 
@@ -143,6 +145,10 @@ def consumer(
     )
 
 
+# Takes a record and its arrival, epoch ms by our clock.
+Read = Callable[[ConsumerRecord, int], None]
+
+
 class Follower:
     """Reads every partition of some topics from a while ago on, for ever.
 
@@ -152,13 +158,17 @@ class Follower:
 
     Args:
         settings: Where Kafka is.
-        back_ms: How far back each topic is read at first, by its name without the prefix.
-        take: Gets each record, in the order of its partition.
+        topics: By its name without the prefix: how far back it is read at first, ms, and
+            who gets its records, in the order of their partition. What that one refuses
+            (ContractError, or what msgspec raises) is counted and passed over: the worker
+            dead-letters it.
         opened: Is told of each connection, and of how many partitions it has.
         lost: Is told why there is none; once for each reason.
         turned: Is told after each batch, and five times a second while none comes.
+        passed: Is told of each record that was read or refused.
 
     Attributes:
+        refused: Records that could not be read.
         next: Offset of the next record of each partition; empty before the first
             connection.
         behind: Records that Kafka has and this has not read.
@@ -168,24 +178,25 @@ class Follower:
     def __init__(
         self,
         settings: Settings,
-        back_ms: Mapping[str, int],
-        take: Callable[[ConsumerRecord], None],
+        topics: Mapping[str, tuple[int, Read]],
         *,
-        opened: Callable[[int], None],
+        opened: Callable[[int], None] = lambda _: None,
         lost: Callable[[str], None],
-        turned: Callable[[], None],
+        turned: Callable[[], None] = lambda: None,
+        passed: Read = lambda _, __: None,
     ) -> None:
+        self.refused = 0
         self.next: dict[TopicPartition, int] = {}
         self.behind = 0
         self.is_caught_up = False
         self._settings = settings
-        self._back_ms = {
-            settings.topic_prefix + name: back for name, back in back_ms.items()
-        }
-        self._take = take
+        full = {settings.topic_prefix + name: row for name, row in topics.items()}
+        self._back_ms = {name: back_ms for name, (back_ms, _) in full.items()}
+        self._readers = {name: read for name, (_, read) in full.items()}
         self._opened = opened
         self._lost = lost
         self._turned = turned
+        self._passed = passed
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -269,6 +280,23 @@ class Follower:
             self._turned()
             # Reading back must not keep others from their turn.
             await asyncio.sleep(0)
+
+    def _take(self, record: ConsumerRecord) -> None:
+        # A producer's clock that is ahead must not keep a value fresh for longer.
+        arrived_ms = min(record.timestamp, clock.now_ms())
+        try:
+            self._readers[record.topic](record, arrived_ms)
+        except (ContractError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self.refused += 1
+            if self.refused == 1:
+                log.warning(
+                    "record_refused",
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    reason=str(error),
+                )
+        self._passed(record, arrived_ms)
 
     def _left(self, reader: AIOKafkaConsumer) -> int:
         return sum(

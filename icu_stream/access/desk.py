@@ -1,9 +1,8 @@
 """Where a person's command goes out, and its outcome comes back.
 
 A wish becomes a command on the commands topic, under the patient's key. The worker answers
-on `command-results`; whoever asked waits here for it. A process that reads that topic
-anyway hands each answer to `Desk.heed`; any other runs `Answers` beside its desk. Nothing
-is done here: an alarm is acknowledged when the worker says so, and goes on until then.
+on `command-results`; whoever asked waits here for it. The process reads that topic
+(`bus.Follower`) and hands each answer to `Desk.heed`. Nothing is done here: an alarm is acknowledged when the worker says so, and goes on until then.
 
 =============  ========================================================================
 what happened  the person is told
@@ -29,7 +28,6 @@ from typing import Annotated, Literal
 import aiokafka
 import msgspec
 
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from icu_stream import bus, clock
@@ -57,7 +55,6 @@ LONGEST_REASON = 200
 # Ours: more than the tables have; what there is, the worker says.
 _MOST_LIMITS = 64
 _MOST_VALUES = 64
-_RETRY_S = 2.0
 
 
 # No control characters: no line of a log, and no store, is broken by it.
@@ -386,56 +383,3 @@ def _command(person: Person, wish: Wish, command_id: str, now_ms: int) -> Comman
         values=wish.values,
         station=person.station or None,
     )
-
-
-class Answers:
-    """Reads the answers of the worker for a desk, from now on; belongs to no group.
-
-    Args:
-        settings: Where Kafka is.
-        desk: Gets each of them.
-
-    Attributes:
-        is_open: Set while answers are read; one that comes before is not seen.
-    """
-
-    def __init__(self, settings: Settings, desk: Desk) -> None:
-        self.is_open = asyncio.Event()
-        self._settings = settings
-        self._desk = desk
-        self._name = settings.topic_prefix + topics.COMMAND_RESULTS.name
-        self._decode = msgspec.json.Decoder(CommandResult).decode
-
-    async def run(self) -> None:
-        """Read until cancelled; a broker that is away is tried again for ever."""
-        is_heard = True
-        while True:
-            consumer = bus.consumer(self._settings)
-            try:
-                await consumer.start()
-                await self._follow(consumer)
-            except (KafkaError, OSError, TimeoutError) as error:
-                if is_heard or self.is_open.is_set():  # said once
-                    log.warning("answers_lost", reason=str(error))
-                is_heard = False
-                await asyncio.sleep(_RETRY_S)
-            finally:
-                self.is_open.clear()
-                with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                    await consumer.stop()
-
-    async def _follow(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
-        parts = [
-            TopicPartition(self._name, number)
-            for number in range(self._settings.partitions)
-        ]
-        consumer.assign(parts)
-        # Asked for now: else each partition's end is looked up at its first fetch.
-        for part in parts:
-            await consumer.position(part)
-        self.is_open.set()
-        async for record in consumer:
-            try:
-                self._desk.heed(self._decode(record.value or b""))
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                log.warning("answer_refused", offset=record.offset, reason=str(error))

@@ -14,27 +14,17 @@ from aiokafka import ConsumerRecord
 from icu_stream import bus, clock
 from icu_stream.api.present import TAIL_MS, Present
 from icu_stream.api.streaming import Hub
-from icu_stream.contracts import envelope, topics
+from icu_stream.contracts import topics
 from icu_stream.contracts.alerts import Alert
 from icu_stream.contracts.canary import is_canary
 from icu_stream.contracts.commands import Command, CommandResult
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import Scores
 from icu_stream.domain import decoding
-from icu_stream.errors import ContractError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 
 
-_READ_BACK_MS = {
-    topics.VITALS.name: TAIL_MS,
-    topics.ALERTS.name: 180_000,
-    topics.SCORES.name: 120_000,
-    topics.HEARTBEATS.name: 10_000,
-    # Limits of one patient hold for 72 h at most: docs/alarms.md, rule 29.
-    topics.COMMAND_RESULTS.name: 72 * topics.HOUR_MS,
-}
-_COMMAND = msgspec.json.Decoder(Command)
 _ALERT = msgspec.json.Decoder(Alert)
 _SCORES = msgspec.json.Decoder(Scores)
 _RESULT = msgspec.json.Decoder(CommandResult)
@@ -51,7 +41,6 @@ class Feed:
         heed: Gets the outcome of each command.
 
     Attributes:
-        refused: Records that could not be read; the worker dead-letters them.
         is_connected: Kafka answered when it was asked last.
     """
 
@@ -62,27 +51,25 @@ class Feed:
         hub: Hub,
         heed: Callable[[CommandResult], None],
     ) -> None:
-        self.refused = 0
         self.is_connected = False
         self._settings = settings
         self._present = present
         self._hub = hub
         self._heed = heed
-        prefix = settings.topic_prefix
-        self._readers: dict[str, Callable[[ConsumerRecord, int], None]] = {
-            prefix + topics.VITALS.name: self._read_vitals,
-            prefix + topics.ALERTS.name: self._read_alert,
-            prefix + topics.SCORES.name: self._read_scores,
-            prefix + topics.HEARTBEATS.name: self._read_heartbeat,
-            prefix + topics.COMMAND_RESULTS.name: self._read_result,
-        }
         self._follower = bus.Follower(
             settings,
-            _READ_BACK_MS,
-            self._take,
+            {
+                topics.VITALS.name: (TAIL_MS, self._read_vitals),
+                topics.ALERTS.name: (180_000, self._read_alert),
+                topics.SCORES.name: (120_000, self._read_scores),
+                topics.HEARTBEATS.name: (10_000, self._read_heartbeat),
+                # Limits of one patient hold for 72 h at most: docs/alarms.md, rule 29.
+                topics.COMMAND_RESULTS.name: (72 * topics.HOUR_MS, self._read_result),
+            },
             opened=self._opened,
             lost=self._lost,
             turned=self._turned,
+            passed=lambda record, _: hub.take(record),
         )
 
     @property
@@ -113,34 +100,14 @@ class Feed:
     def _turned(self) -> None:
         self.is_connected = True
 
-    def _take(self, record: ConsumerRecord) -> None:
-        """Hand on one record; what cannot be read is counted and passed over."""
-        # A producer's clock that is ahead must not keep a value fresh for longer.
-        arrived_ms = min(record.timestamp, clock.now_ms())
-        try:
-            self._readers[record.topic](record, arrived_ms)
-        except (ContractError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            self.refused += 1
-            if self.refused == 1:
-                log.warning(
-                    "api_record_refused",
-                    topic=record.topic,
-                    partition=record.partition,
-                    offset=record.offset,
-                    reason=str(error),
-                )
-        self._hub.take(record)
-
     def _read_vitals(self, record: ConsumerRecord, arrived_ms: int) -> None:
         if is_canary(record.key):
             return
-        names = {name for name, _ in record.headers or ()}
-        if envelope.COMMAND in names:
-            command = _COMMAND.decode(record.value or b"")
-            self._present.obey(command, record.partition)
-        elif envelope.TICK not in names:
-            message = decoding.decode(record.value)
-            self._present.measure(message, arrived_ms, record.partition)
+        said = decoding.heard(record.value, record.headers)
+        if isinstance(said, Command):
+            self._present.obey(said, record.partition)
+        elif said is not None:
+            self._present.measure(said, arrived_ms, record.partition)
 
     def _read_alert(self, record: ConsumerRecord, arrived_ms: int) -> None:
         if not is_canary(record.key):

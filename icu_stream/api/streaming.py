@@ -29,8 +29,9 @@ from aiokafka.errors import KafkaError
 
 from icu_stream import bus
 from icu_stream.api.problems import Kind, ProblemError, retry, unknown
-from icu_stream.contracts import envelope, topics
+from icu_stream.contracts import topics
 from icu_stream.contracts.canary import is_canary
+from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import decoding
 from icu_stream.domain.burden import unit_of
 from icu_stream.errors import ContractError
@@ -312,10 +313,9 @@ def read(name: str, record: ConsumerRecord) -> Said | None:
     data = record.value or b""
     try:
         if name == topics.VITALS.name:
-            headers = {header for header, _ in record.headers or ()}
-            if envelope.TICK in headers or envelope.COMMAND in headers:
+            message = decoding.heard(data, record.headers)
+            if not isinstance(message, Vitals):
                 return None
-            message = decoding.decode(data)
             values = decoding.plausible(message.values)
             told = msgspec.structs.replace(message, values=values)
             data = msgspec.json.encode(told)

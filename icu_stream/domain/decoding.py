@@ -9,12 +9,14 @@ what makes the whole message useless is refused: no JSON, no patient, no time.
 
 import json
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
 
+from icu_stream.contracts.commands import Command
+from icu_stream.contracts.envelope import COMMAND, TICK
 from icu_stream.contracts.signals import BY_CODE
 from icu_stream.contracts.vitals import Identifier, Vitals
 from icu_stream.errors import ContractError
@@ -78,6 +80,7 @@ class _Nullable(msgspec.Struct, frozen=True, gc=False):
 # `MAX_BYTES`; raises where another look is needed.
 decode_usual = msgspec.json.Decoder(Plain).decode
 _decode_nullable = msgspec.json.Decoder(_Nullable).decode
+_decode_command = msgspec.json.Decoder(Command).decode
 # What both raise: msgspec lets the second through from inside a text, the third is a
 # message nested too deeply, the last no value at all.
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
@@ -118,6 +121,30 @@ def decode(value: bytes) -> Vitals:
         _check_size(value)
         _check_time(vitals.time)
     return vitals
+
+
+def heard(
+    value: bytes, headers: Iterable[tuple[str, bytes]] | None
+) -> Vitals | Command | None:
+    """Read one record of the vitals topic, which is a patient's one log.
+
+    Returns:
+        What a device measured, what a person asked, or None for a tick.
+
+    Raises:
+        ContractError: The message is of no use; says why.
+    """
+    if headers:
+        names = {name for name, _ in headers}
+        if TICK in names:
+            return None
+        if COMMAND in names:
+            try:
+                return _decode_command(value or b"")
+            except _UNREADABLE as error:
+                msg = f"command: {error}"
+                raise ContractError(msg) from error
+    return decode(value)
 
 
 def _check_size(value: bytes) -> None:

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-import msgspec
-
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -46,8 +44,6 @@ _FETCH = 5000
 _FETCH_MS = 1000
 # A broker that is silent for so many fetches is not there.
 _SILENT_FETCHES = 30
-
-_COMMAND = msgspec.json.Decoder(Command)
 
 
 class Record(NamedTuple):
@@ -469,18 +465,12 @@ class _Partition:
 
 def _understood(record: ConsumerRecord) -> Record | Unreadable | None:
     """A record of the topic as the worker takes it; None for a tick or a canary's."""
-    headers = {name for name, _ in record.headers}
-    if envelope.TICK in headers:
-        return None
     try:
-        if envelope.COMMAND in headers:
-            command = _COMMAND.decode(record.value or b"")
-            return Record(command.patient_id, command, record.timestamp, False)
-        vitals = decoding.decode(record.value)
-    except (ContractError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        said = decoding.heard(record.value, record.headers)
+    except ContractError as error:
         where = f"partition {record.partition}, offset {record.offset}"
         return Unreadable(f"{where}: {error}")
-    if is_canary(vitals.patient_id):
+    if said is None or is_canary(said.patient_id):
         return None
-    is_replay = envelope.REPLAY in headers
-    return Record(vitals.patient_id, vitals, record.timestamp, is_replay)
+    is_replay = any(name == envelope.REPLAY for name, _ in record.headers)
+    return Record(said.patient_id, said, record.timestamp, is_replay)

@@ -18,9 +18,10 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from icu_stream import bus, clock
-from icu_stream.contracts import envelope, topics
+from icu_stream.contracts import topics
 from icu_stream.contracts.alerts import Alert
 from icu_stream.contracts.commands import Command, CommandType
+from icu_stream.contracts.envelope import Headers
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import decoding
 from icu_stream.errors import ConfigurationError, ContractError, StorageError
@@ -126,17 +127,15 @@ class Log:
     async def vitals(self) -> AsyncIterator[Arrived]:
         """What was measured, in the order of arrival."""
         async for value, headers, arrived_ms in self._records(topics.VITALS.name):
-            if envelope.COMMAND in headers:
-                with contextlib.suppress(msgspec.DecodeError, msgspec.ValidationError):
-                    self._told.asked(_COMMAND.decode(value))
-            elif envelope.TICK not in headers:
-                try:
-                    found = decoding.decode(value)
-                except ContractError:
-                    continue  # the worker has kept it in dead-letters
-                if found.values or found.status:
-                    self._told.measured(found.bed, found.time)
-                    yield Arrived(found, arrived_ms)
+            try:
+                found = decoding.heard(value, headers)
+            except ContractError:
+                continue  # the worker has kept it in dead-letters
+            if isinstance(found, Command):
+                self._told.asked(found)
+            elif found is not None and (found.values or found.status):
+                self._told.measured(found.bed, found.time)
+                yield Arrived(found, arrived_ms)
 
     async def alarms(self) -> list[list[Alert]]:
         """The alerts of each alarm, in the order of their onsets."""
@@ -146,9 +145,7 @@ class Log:
                 found.append(_ALERT.decode(value))
         return _by_alarm(found)
 
-    async def _records(
-        self, name: str
-    ) -> AsyncIterator[tuple[bytes, dict[str, bytes], int]]:
+    async def _records(self, name: str) -> AsyncIterator[tuple[bytes, Headers, int]]:
         """The patient's records of a topic up to its present end."""
         span = self._span
         key = span.patient_id.encode()
@@ -171,7 +168,7 @@ class Log:
                         if record.offset >= end or late:
                             return
                         if record.key == key and record.value is not None:
-                            yield record.value, dict(record.headers), record.timestamp
+                            yield record.value, record.headers, record.timestamp
         finally:
             await consumer.stop()
 
@@ -267,7 +264,6 @@ class Kept:
 
 
 _ALERT = msgspec.json.Decoder(Alert)
-_COMMAND = msgspec.json.Decoder(Command)
 _MOVES = frozenset({CommandType.ADMIT, CommandType.TRANSFER, CommandType.DISCHARGE})
 _PAGE = 1_000
 _VITALS = topics.VITALS.name

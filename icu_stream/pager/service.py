@@ -28,10 +28,10 @@ from aiokafka.errors import KafkaError
 from prometheus_client import generate_latest
 
 from icu_stream import bus, clock
-from icu_stream.access import desk
 from icu_stream.access.desk import Desk
 from icu_stream.access.ledger import Ledger
 from icu_stream.contracts import topics
+from icu_stream.contracts.commands import CommandResult
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.pagers import PagerReport
 from icu_stream.errors import ConfigurationError, StorageError
@@ -61,10 +61,12 @@ _STORE_S = 5.0
 _HOUR_S = 3_600.0
 _REPORT_S = 5.0
 _PRODUCER_END_S = 0.5
+_BACK_MS = 60_000
 # Ours: a page that is due is tried within a second; this is another cause.
 _OVERDUE_S = 5.0
 
 _HEARTBEAT = msgspec.json.Decoder(Heartbeat)
+_RESULT = msgspec.json.Decoder(CommandResult)
 
 
 class Pager:
@@ -96,17 +98,18 @@ class Pager:
         )
         self._ledger = Ledger(settings)
         self._desk = Desk(settings, self._ledger)
-        self._replies = desk.Answers(settings, self._desk)
         self._answers = Answers(
             plan, plan.keys(), self._outbox, self._desk, self._ledger
         )
-        self._beats = bus.Follower(
+        # Of workers: that they live, and what became of commands.
+        self._workers = bus.Follower(
             settings,
-            {topics.HEARTBEATS.name: 0},
-            self._beat,
-            opened=lambda _: None,
+            {
+                topics.HEARTBEATS.name: (0, self._read_heartbeat),
+                # A first page may be answered before this reads.
+                topics.COMMAND_RESULTS.name: (_BACK_MS, self._read_result),
+            },
             lost=lambda reason: log.warning("pager_hears_no_worker", reason=reason),
-            turned=lambda: None,
         )
         self.app = create_app(
             self._answers, troubles=self._troubles, metrics_text=generate_latest
@@ -119,8 +122,7 @@ class Pager:
             self._sender,
             self._backup,
             self._ledger,
-            self._replies,
-            self._beats,
+            self._workers,
         )
         try:
             async with asyncio.TaskGroup() as group:
@@ -233,13 +235,12 @@ class Pager:
             troubles=sorted(self._deadman.troubles),
         )
 
-    def _beat(self, record: ConsumerRecord) -> None:
-        try:
-            beat = _HEARTBEAT.decode(record.value or b"")
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            log.warning("heartbeat_refused", offset=record.offset, reason=str(error))
-            return
+    def _read_heartbeat(self, record: ConsumerRecord, _arrived_ms: int) -> None:
+        beat = _HEARTBEAT.decode(record.value or b"")
         self._deadman.beat(beat, clock.now_ms())
+
+    def _read_result(self, record: ConsumerRecord, _arrived_ms: int) -> None:
+        self._desk.heed(_RESULT.decode(record.value or b""))
 
     def _lost(self, lost: Lost) -> None:
         """A page will not be sent: say so loudly."""

@@ -19,7 +19,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from icu_stream import bus, clock
-from icu_stream.contracts import envelope, topics
+from icu_stream.contracts import topics
 from icu_stream.contracts.alerts import Alert
 from icu_stream.contracts.canary import is_canary
 from icu_stream.contracts.commands import Command, CommandResult
@@ -27,7 +27,6 @@ from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.pagers import PagerReport
 from icu_stream.contracts.scores import Scores
 from icu_stream.domain import decoding
-from icu_stream.errors import ContractError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 from icu_stream.ward.canary import Canary
@@ -40,20 +39,9 @@ from icu_stream.ward.tiles import (
 )
 
 
-# How far back each topic is read at start.
-_READ_BACK_MS = {
-    topics.VITALS.name: POINT_MS * POINTS,
-    topics.ALERTS.name: CONFIRMED_MS,
-    topics.SCORES.name: 120_000,
-    topics.HEARTBEATS.name: WORKER_MS,
-    topics.PAGERS.name: PAGER_MS,
-    # Limits of one patient hold for 72 h at most: docs/alarms.md, rule 29.
-    topics.COMMAND_RESULTS.name: 72 * topics.HOUR_MS,
-}
 # The worker states every alarm once a minute: docs/alarms.md, rule 19.
 COMPLETE_MS = 60_000
 
-_COMMAND = msgspec.json.Decoder(Command)
 _ALERT = msgspec.json.Decoder(Alert)
 _SCORES = msgspec.json.Decoder(Scores)
 _RESULT = msgspec.json.Decoder(CommandResult)
@@ -69,9 +57,6 @@ class Feed:
         ward: What the page shows.
         heed: Gets the outcome of each command, whoever asked.
         canary: Gets what comes of its tests; nothing else here sees a canary.
-
-    Attributes:
-        refused: Records that could not be read; the worker dead-letters them.
     """
 
     def __init__(
@@ -81,28 +66,31 @@ class Feed:
         heed: Callable[[CommandResult], None] = lambda _: None,
         canary: Canary | None = None,
     ) -> None:
-        self.refused = 0
         self._canary = canary
         self._settings = settings
         self._ward = ward
         self._heed = heed
-        prefix = settings.topic_prefix
-        self._readers: dict[str, Callable[[ConsumerRecord, int], None]] = {
-            prefix + topics.VITALS.name: self._read_vitals,
-            prefix + topics.ALERTS.name: self._read_alert,
-            prefix + topics.SCORES.name: self._read_scores,
-            prefix + topics.HEARTBEATS.name: self._read_heartbeat,
-            prefix + topics.PAGERS.name: self._read_pager,
-            prefix + topics.COMMAND_RESULTS.name: self._read_result,
-        }
         self._follower = bus.Follower(
             settings,
-            _READ_BACK_MS,
-            self._take,
+            {
+                topics.VITALS.name: (POINT_MS * POINTS, self._read_vitals),
+                topics.ALERTS.name: (CONFIRMED_MS, self._read_alert),
+                topics.SCORES.name: (120_000, self._read_scores),
+                topics.HEARTBEATS.name: (WORKER_MS, self._read_heartbeat),
+                topics.PAGERS.name: (PAGER_MS, self._read_pager),
+                # Limits of one patient hold for 72 h at most: docs/alarms.md, rule 29.
+                topics.COMMAND_RESULTS.name: (72 * topics.HOUR_MS, self._read_result),
+            },
             opened=self._opened,
             lost=self._lost,
             turned=self._turned,
+            passed=self._passed,
         )
+
+    @property
+    def refused(self) -> int:
+        """Records that could not be read; the worker dead-letters them."""
+        return self._follower.refused
 
     async def run(self) -> None:
         """Read until cancelled; a broker that is away is tried again for ever."""
@@ -123,40 +111,21 @@ class Feed:
         self._ward.deadman.behind = self._follower.behind
         self._ward.caught_up = self._follower.is_caught_up
 
-    def _take(self, record: ConsumerRecord) -> None:
-        """Hand on one record; what cannot be read is counted and passed over."""
-        # A producer's clock that is ahead must not keep a value fresh for longer.
-        arrived_ms = min(record.timestamp, clock.now_ms())
+    def _passed(self, record: ConsumerRecord, arrived_ms: int) -> None:
         name = record.topic.removeprefix(self._settings.topic_prefix)
         self._ward.deadman.heard[name] = arrived_ms
-        try:
-            self._readers[record.topic](record, arrived_ms)
-        except (ContractError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            self.refused += 1
-            if self.refused == 1:
-                log.warning(
-                    "ward_record_refused",
-                    topic=record.topic,
-                    partition=record.partition,
-                    offset=record.offset,
-                    reason=str(error),
-                )
 
     def _read_vitals(self, record: ConsumerRecord, arrived_ms: int) -> None:
-        if record.headers:
-            names = {name for name, _ in record.headers}
-            if envelope.COMMAND in names:
-                command = _COMMAND.decode(record.value or b"")
-                if not is_canary(command.patient_id):
-                    self._ward.obey(command, record.partition)
-                return
-            if envelope.TICK in names:
-                return
-        message = decoding.decode(record.value)
-        if not is_canary(message.patient_id):
-            self._ward.measure(message, arrived_ms, record.partition)
+        said = decoding.heard(record.value, record.headers)
+        if said is None:
+            return
+        if isinstance(said, Command):
+            if not is_canary(said.patient_id):
+                self._ward.obey(said, record.partition)
+        elif not is_canary(said.patient_id):
+            self._ward.measure(said, arrived_ms, record.partition)
         elif self._canary is not None:
-            self._canary.read(message, clock.now_ms())
+            self._canary.read(said, clock.now_ms())
 
     def _read_alert(self, record: ConsumerRecord, arrived_ms: int) -> None:
         alert = _ALERT.decode(record.value or b"")

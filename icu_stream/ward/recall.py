@@ -25,9 +25,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from icu_stream import bus, clock
-from icu_stream.contracts import envelope, topics
+from icu_stream.contracts import topics
 from icu_stream.contracts.alerts import Alert
 from icu_stream.contracts.scores import Scores
+from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import decoding, pause
 from icu_stream.errors import ContractError
 from icu_stream.observability import log
@@ -163,10 +164,9 @@ class Recall:
             return
         try:
             if record.topic == self._vitals:
-                names = {name for name, _ in record.headers or ()}
-                if envelope.TICK in names or envelope.COMMAND in names:
+                message = decoding.heard(record.value, record.headers)
+                if not isinstance(message, Vitals):
                     return
-                message = decoding.decode(record.value)
                 values = decoding.plausible(message.values)
                 told = slices.setdefault(patient_id, Slices())
                 told.measure(values, message.time, record.timestamp)
