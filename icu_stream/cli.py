@@ -4,16 +4,18 @@ import asyncio
 import sys
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from icu_stream import __version__, bus, observability, reference, settings
 from icu_stream.access import users
+from icu_stream.access.whatif import Runner
 from icu_stream.contracts import schema
 from icu_stream.domain import alarm_page
 from icu_stream.errors import ConfigurationError, IcuStreamError
 from icu_stream.pager import command as pager
+from icu_stream.settings import Settings
 
 
 app = typer.Typer(
@@ -180,25 +182,27 @@ def make_secrets(
     )
 
 
+def _port(of: str, default: int) -> Any:
+    return typer.Option(
+        min=0,
+        max=65535,
+        help=f"Port; 0 takes any free one. Default: ICU_{of}_PORT, else {default}.",
+        show_default=False,
+    )
+
+
+def _host(of: str) -> Any:
+    return typer.Option(
+        help=f"Address to listen on. Default: ICU_{of}_HOST, else 127.0.0.1. "
+        "Put TLS in front of any other than this machine's own.",
+        show_default=False,
+    )
+
+
 @app.command(rich_help_panel="Processes")
 def ward(
-    port: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=65535,
-            help="Port; 0 takes any free one. Default: ICU_WARD_PORT, else 8050.",
-            show_default=False,
-        ),
-    ] = None,
-    host: Annotated[
-        str | None,
-        typer.Option(
-            help="Address to listen on. Default: ICU_WARD_HOST, else 127.0.0.1. "
-            "Put TLS in front of any other than this machine's own.",
-            show_default=False,
-        ),
-    ] = None,
+    port: Annotated[int | None, _port("WARD", 8050)] = None,
+    host: Annotated[str | None, _host("WARD")] = None,
 ) -> None:
     """Show every bed live in the browser: numbers, alarms, what needs attention.
 
@@ -214,44 +218,16 @@ def ward(
     Secondary notification only. Use the bedside monitor.
     """
     # Dash takes a second to import, which no other command should wait for.
-    from icu_stream.access.whatif import Runner  # noqa: PLC0415
     from icu_stream.ward import server  # noqa: PLC0415
 
-    given = {"ward_port": port, "ward_host": host}
-    chosen = settings.load().model_copy(
-        update={name: value for name, value in given.items() if value is not None}
-    )
-    observability.configure(chosen)
-
-    def runner() -> Runner:
-        # What-if is worked out above the ward in the house, so the two meet here.
-        from icu_stream import profiles  # noqa: PLC0415
-        from icu_stream.evaluation import whatif  # noqa: PLC0415
-
-        return whatif.Whatif(chosen, profiles.load_all(chosen.profile))
-
-    asyncio.run(server.run(chosen, runner=runner, say=typer.echo))
+    chosen = _chosen(ward_port=port, ward_host=host)
+    asyncio.run(server.run(chosen, runner=lambda: _whatif(chosen), say=typer.echo))
 
 
 @app.command(rich_help_panel="Processes")
 def api(
-    port: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=65535,
-            help="Port; 0 takes any free one. Default: ICU_API_PORT, else 8060.",
-            show_default=False,
-        ),
-    ] = None,
-    host: Annotated[
-        str | None,
-        typer.Option(
-            help="Address to listen on. Default: ICU_API_HOST, else 127.0.0.1. "
-            "Put TLS in front of any other than this machine's own.",
-            show_default=False,
-        ),
-    ] = None,
+    port: Annotated[int | None, _port("API", 8060)] = None,
+    host: Annotated[str | None, _host("API")] = None,
 ) -> None:
     """Serve beds, vitals, alarms and commands to other programs: REST, under /v1.
 
@@ -261,22 +237,27 @@ def api(
     ICU_INFLUX_URL); without one it knows the present alone. Ends on Ctrl-C. docs/api.md.
     """
     # aiohttp takes 0.2 s to import.
-    from icu_stream.access.whatif import Runner  # noqa: PLC0415
     from icu_stream.api import server  # noqa: PLC0415
 
-    given = {"api_port": port, "api_host": host}
+    chosen = _chosen(api_port=port, api_host=host)
+    asyncio.run(server.run(chosen, runner=lambda: _whatif(chosen), say=typer.echo))
+
+
+def _chosen(**given: int | str | None) -> Settings:
+    """The settings, with what was given on the command line; logs follow them."""
     chosen = settings.load().model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
     observability.configure(chosen)
+    return chosen
 
-    def runner() -> Runner:
-        from icu_stream import profiles  # noqa: PLC0415
-        from icu_stream.evaluation import whatif  # noqa: PLC0415
 
-        return whatif.Whatif(chosen, profiles.load_all(chosen.profile))
+def _whatif(chosen: Settings) -> Runner:
+    """Who works out what-ifs: above ward and API in the house, so they meet here."""
+    from icu_stream import profiles  # noqa: PLC0415
+    from icu_stream.evaluation import whatif  # noqa: PLC0415
 
-    asyncio.run(server.run(chosen, runner=runner, say=typer.echo))
+    return whatif.Whatif(chosen, profiles.load_all(chosen.profile))
 
 
 @app.command("archive", rich_help_panel="Processes")
@@ -291,8 +272,7 @@ def run_archive() -> None:
     # pandas, which its InfluxDB client brings, takes half a second to import.
     from icu_stream.storage import archive  # noqa: PLC0415
 
-    chosen = settings.load()
-    observability.configure(chosen)
+    chosen = _chosen()
     asyncio.run(archive.run(chosen, say=typer.echo))
 
 

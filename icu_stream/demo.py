@@ -27,6 +27,7 @@ from pydantic import SecretStr
 from icu_stream import bus, settings
 from icu_stream.contracts import topics
 from icu_stream.errors import ConfigurationError
+from icu_stream.process import told_to_end
 from icu_stream.settings import Settings
 
 
@@ -93,10 +94,7 @@ async def run(options: Options, say: Callable[[str], None]) -> None:
         ConfigurationError: A process did not become ready, or ended; with its name, the
             end of its log and where the log is.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_end(signal.SIGHUP)
     if options.replay is not None:
         options = options._replace(replay=options.replay.resolve())
     port = _ward_port(options.port)

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from icu_stream.errors import ConfigurationError
+from icu_stream.process import listening
 
 
 _STOP_S = 0.5
@@ -72,15 +72,5 @@ async def served(
             web.get("/readyz", readyz),
         ]
     )
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_S)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port)
-        try:
-            await site.start()
-        except OSError as error:
-            msg = f"cannot listen on {host}:{port}: {error.strerror or error}"
-            raise ConfigurationError(msg) from error
-        yield int(runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
+    async with listening(app, host, port, stop_s=_STOP_S) as taken:
+        yield taken

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import signal
 import uuid
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +19,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from icu_stream import profiles
+from icu_stream import process, profiles
 from icu_stream.access.desk import Desk
 from icu_stream.access.door import Door
 from icu_stream.access.ledger import Ledger
@@ -37,7 +36,7 @@ from icu_stream.api.problems import Fault, Kind, ProblemError, retry
 from icu_stream.api.routes import ROUTES
 from icu_stream.api.streaming import Hub
 from icu_stream.api.table import Ask, Nothing, Reply, Route, etag, matches
-from icu_stream.errors import ConfigurationError, ContractError, StorageError
+from icu_stream.errors import ContractError, StorageError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 from icu_stream.storage import records
@@ -110,24 +109,21 @@ async def serve(
             page=document.page(told),
         )
         await door.look()
-        web_runner = web.AppRunner(
+        async with process.listening(
             create_app(parts),
-            access_log=None,
-            logger=_http_log(),
-            shutdown_timeout=STOP_S,
-        )
-        await web_runner.setup()
-        try:
-            await _listen(web_runner, settings)
+            settings.api_host,
+            settings.api_port,
+            setting="ICU_API",
+            stop_s=STOP_S,
+            log=_http_log(),
+        ) as port:
             tasks = [group.create_task(part.run()) for part in (feed, ledger)]
             tasks.append(group.create_task(door.watch()))
-            host, port = web_runner.addresses[0][:2]
-            place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            say(f"api: http://{place}/v1/docs")
-            await stop.wait()
-        finally:
-            runs.close()
-            await web_runner.cleanup()
+            say(f"api: http://{process.place(settings.api_host, port)}/v1/docs")
+            try:
+                await stop.wait()
+            finally:
+                runs.close()
         for task in tasks:
             task.cancel()
         await desk.close()
@@ -141,10 +137,7 @@ async def run(
     say: Callable[[str], None] = print,
 ) -> None:
     """Run the API until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = process.told_to_end()
     await serve(settings, stop=stop, runner=runner, say=say)
 
 
@@ -192,18 +185,6 @@ async def _stored(settings: Settings) -> AsyncIterator[records.Records | None]:
     else:
         async with records.opened(settings) as opened:
             yield opened
-
-
-async def _listen(runner: web.AppRunner, settings: Settings) -> None:
-    host, port = settings.api_host, settings.api_port
-    try:
-        await web.TCPSite(runner, host, port, reuse_address=True).start()
-    except OSError as error:
-        msg = (
-            f"cannot listen on {host}:{port} ({error.strerror}): set ICU_API_PORT to "
-            "another port (0: any free one) or ICU_API_HOST to an address of this host"
-        )
-        raise ConfigurationError(msg) from error
 
 
 # --- around every request

@@ -28,6 +28,7 @@ from icu_stream.gateways.fhir import FhirError, Issue, Severity
 from icu_stream.gateways.gauges import Tally
 from icu_stream.gateways.inlet import Inlet
 from icu_stream.observability import log
+from icu_stream.process import listening, place
 from icu_stream.settings import Settings
 
 
@@ -162,7 +163,6 @@ async def run(
     inlet = Inlet(settings)
     app = Desk(settings, inlet, Tally(NAME)).app()
     gauges.WAITING.labels(NAME).set_function(lambda: inlet.waiting)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
     why_not = "not listening yet: Kafka is awaited"
     async with (
         gauges.page(
@@ -174,18 +174,13 @@ async def run(
     ):
         if stop.is_set():
             return
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, settings.fhir_host, settings.fhir_port).start()
+        async with listening(
+            app, settings.fhir_host, settings.fhir_port, setting="ICU_FHIR", stop_s=2
+        ) as port:
             why_not = ""
-            host, port = runner.addresses[0][:2]
-            say(f"FHIR at http://{host}:{port}, metrics on {web_port}")
+            where = place(settings.fhir_host, port)
+            say(f"FHIR at http://{where}, metrics on {web_port}")
             await stop.wait()
-        except OSError as error:
-            msg = f"{settings.fhir_host}:{settings.fhir_port}: {error.strerror or error}; see ICU_FHIR_HOST and ICU_FHIR_PORT"
-            raise ConfigurationError(msg) from error
-        finally:
-            await runner.cleanup()
 
 
 def _json(

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import signal
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from icu_stream import observability
 from icu_stream.gateways.inlet import Inlet
+from icu_stream.process import told_to_end
 from icu_stream.settings import Settings
 
 
@@ -46,10 +46,6 @@ def serve(
     observability.configure(settings)
 
     async def main() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        await run(stop)
+        await run(told_to_end())
 
     asyncio.run(main())

@@ -14,27 +14,24 @@ part               what it does
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import msgspec
 
-from aiohttp import web
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 from prometheus_client import generate_latest
 
-from icu_stream import bus, clock
+from icu_stream import bus, clock, process
 from icu_stream.access.desk import Desk
 from icu_stream.access.ledger import Ledger
 from icu_stream.contracts import topics
 from icu_stream.contracts.commands import CommandResult
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.pagers import PagerReport
-from icu_stream.errors import ConfigurationError, StorageError
+from icu_stream.errors import StorageError
 from icu_stream.observability import log
 from icu_stream.pager import metrics
 from icu_stream.pager.answers import Answers, create_app
@@ -298,7 +295,14 @@ async def serve(
                 # It starts all the same: its dead-man must say that nobody is paged.
                 log.error("pager_without_store", reason=str(error))
             pager = Pager(settings, plan, pool, post)
-            async with _listening(settings, pager.app) as address:
+            host = settings.pager_host
+            async with process.listening(
+                pager.app, host, settings.pager_port, setting="ICU_PAGER"
+            ) as port:
+                if host not in {"127.0.0.1", "::1", "localhost"}:
+                    advice = "put TLS in front of it"
+                    log.warning("pager_not_loopback", host=host, advice=advice)
+                address = f"http://{process.place(host, port)}/answers/"
                 people, beds = len(plan.people), len(plan.units)
                 say(f"pager: {people} people, {beds} units, answers at {address}")
                 await pager.run(stop)
@@ -308,36 +312,4 @@ async def serve(
 
 async def run(settings: Settings, plan: Plan, *, say: Callable[[str], None]) -> None:
     """Run the pager until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await serve(settings, plan, stop=stop, say=say)
-
-
-@asynccontextmanager
-async def _listening(settings: Settings, app: web.Application) -> AsyncIterator[str]:
-    # No access log: its lines would hold who answered from where, for ever.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        host, port = settings.pager_host, settings.pager_port
-        site = web.TCPSite(runner, host, port)
-        try:
-            await site.start()
-        except OSError as error:
-            msg = (
-                f"cannot listen on {host}:{port} ({error.strerror}): set ICU_PAGER_PORT "
-                "to another port (0: any free one) or ICU_PAGER_HOST to an address of "
-                "this host"
-            )
-            raise ConfigurationError(msg) from error
-        taken = runner.addresses[0][1]
-        if host not in {"127.0.0.1", "::1", "localhost"}:
-            log.warning(
-                "pager_not_loopback", host=host, advice="put TLS in front of it"
-            )
-        shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{taken}/answers/"
-    finally:
-        await runner.cleanup()
+    await serve(settings, plan, stop=process.told_to_end(), say=say)

@@ -22,7 +22,6 @@ that is refused, each half is tried, down to the one.
 
 import asyncio
 import contextlib
-import signal
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -34,7 +33,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from prometheus_client import Counter, Gauge, Histogram
 
-from icu_stream import bus, clock, status
+from icu_stream import bus, clock, process, status
 from icu_stream.contracts import dead_letters, topics
 from icu_stream.errors import ConfigurationError, ContractError, StorageError
 from icu_stream.observability import log
@@ -474,11 +473,7 @@ async def run(settings: Settings, say: Callable[[str], None] = print) -> None:
         ConfigurationError: The port is taken, the tables are not those of this version, or
             the embedded PostgreSQL does not start.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await serve(settings, stop=stop, say=say)
+    await serve(settings, stop=process.told_to_end(), say=say)
 
 
 async def serve(

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import ipaddress
 import secrets
-import signal
 import socket
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,7 +15,7 @@ from dash import Dash
 from fastapi import FastAPI, Request, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from icu_stream import clock, profiles
+from icu_stream import clock, process, profiles
 from icu_stream.access.desk import Desk, Fate, Wish
 from icu_stream.access.door import Door
 from icu_stream.access.ledger import Ledger
@@ -24,7 +23,6 @@ from icu_stream.access.roles import Page
 from icu_stream.access.sessions import Sessions
 from icu_stream.access.whatif import Runner
 from icu_stream.domain.limits import Rules
-from icu_stream.errors import ConfigurationError
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 from icu_stream.ward import callbacks, colours, layout, stored, wording
@@ -136,10 +134,7 @@ async def run(
     say: Callable[[str], None] = print,
 ) -> None:
     """Run the ward view until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = process.told_to_end()
     await serve(settings, stop=stop, runner=runner, say=say)
 
 
@@ -342,11 +337,7 @@ def _listen(settings: Settings) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        msg = (
-            f"cannot listen on {host}:{port} ({error.strerror}): set ICU_WARD_PORT to "
-            "another port (0: any free one) or ICU_WARD_HOST to an address of this host"
-        )
-        raise ConfigurationError(msg) from error
+        raise process.cannot_listen(host, port, error, "ICU_WARD") from error
     return listener
 
 
@@ -364,7 +355,7 @@ async def _announce(
     host, port = listener.getsockname()[:2]
     if not ipaddress.ip_address(host).is_loopback:
         log.warning("ward_not_loopback", host=host, advice="put TLS in front of it")
-    address = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    address = f"http://{process.place(host, port)}/"
     if token:
         say(f"ward view (this link signs in once): {address}signin?token={token}")
     else:
