@@ -34,6 +34,24 @@ async def test_from_49_beds_a_screen_may_show_one_unit_and_keeps_it(
         await page.context.close()
 
 
+async def test_a_ward_without_patients_is_no_longer_loading_when_frames_come(
+    browser: Browser, shared: tuple[Hospital, WardView]
+):
+    _, view = shared
+    is_cut = True
+
+    def frames(frame: str) -> str | None:
+        return None if is_cut else json.dumps(json.loads(frame) | {"b": []})
+
+    page = await open_page(browser, view, frames=frames, there=".tile.skeleton")
+    await until(page, "document.body.classList.contains('lost')", 10)
+    is_cut = False
+    await page.wait_for_selector(".nobody", timeout=10_000)
+
+    assert await page.locator(".tile.skeleton").count() == 0
+    await page.context.close()
+
+
 async def test_while_it_loads_and_without_patients_a_ward_shows_no_digit(
     browser: Browser, shared: tuple[Hospital, WardView]
 ):

@@ -99,7 +99,7 @@
 
     const wasLost = lost;
     lost = false;
-    if (isSnapshot || wasLost || frame.x || !mounted) drawAll();
+    if (isSnapshot || wasLost || frame.x || !mounted || !rows.size) drawAll();
     else draw(frame.b || []);
     sortTiles();
     sound();
@@ -557,7 +557,9 @@
     }
     const list = shownRows();
     const wanted = densityFor(list.length);
-    const key = [wanted, PHONE.key(), ...list.map((row) => [row.i, row.d, row.e])].join("|");
+    const empty = !list.length && isKnownEmpty();
+    const beds = list.map((row) => [row.i, row.d, row.e]);
+    const key = [wanted, PHONE.key(), empty, ...beds].join("|");
     if (ward === mounted && ward.dataset.key === key) return;
     mounted = ward;
     density = wanted;
@@ -619,9 +621,11 @@
     return n <= MAX_BEDS.l ? "l" : n <= MAX_BEDS.m ? "m" : n <= MAX_BEDS.s ? "s" : "xs";
   }
 
+  const isKnownEmpty = () => Boolean(everHeard && status.r && !lost);
+
   /* Loading is shown as the shape of tiles, without a digit. */
   function placeholder() {
-    if (everHeard && status.r && !lost)
+    if (isKnownEmpty())
       return [make("p", "nobody", unit ? say("ward.nobody_in", { unit }) : say("ward.nobody"))];
     return Array.from({ length: 16 }, () => make("div", "tile skeleton"));
   }
