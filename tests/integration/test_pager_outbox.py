@@ -321,6 +321,21 @@ async def test_what_is_over_is_forgotten_after_its_time_and_what_is_open_is_not(
     assert [row["patient_id"] for row in alarms] == ["p-open"]
 
 
+def together(claim: Callable[..., Any], both: asyncio.Barrier) -> Callable[..., Any]:
+    """After its first claim each sender waits for the other's: neither is there alone."""
+    is_first = True
+
+    async def claimed(*given: Any) -> Any:
+        nonlocal is_first
+        rows = await claim(*given)
+        if is_first and rows:
+            is_first = False
+            await both.wait()
+        return rows
+
+    return claimed
+
+
 async def test_two_senders_side_by_side_send_each_page_once(
     pool, receiver, tmp_path, monkeypatch
 ):
@@ -331,6 +346,9 @@ async def test_two_senders_side_by_side_send_each_page_once(
     made = planned(tmp_path, receiver.url, people=people, chain=chain)
     first, second = Desk(pool, made, "a"), Desk(pool, made, "b")
     await first.outbox.take_all([alert(patient_id=f"p-{n}") for n in range(15)])
+    both = asyncio.Barrier(2)
+    for desk in (first, second):
+        monkeypatch.setattr(desk.outbox, "claim", together(desk.outbox.claim, both))
 
     async with first.sending(), second.sending():
         await first.settled(30)
