@@ -14,6 +14,7 @@ import tables
 
 from agents import burden, commands, heartbeats, vitals
 from icu_stream import observability, profiles
+from icu_stream.domain import models
 from icu_stream.domain.burden import Question
 from icu_stream.engine.application import IcuApp, app
 from icu_stream.errors import ConfigurationError, IcuStreamError
@@ -27,6 +28,7 @@ __all__ = [
     "burden_table",
     "commands",
     "heartbeats",
+    "models",  # River, before there is a patient who waits for it
     "patients",
     "vitals",
 ]

@@ -33,22 +33,24 @@ leaves it at that, which is most of what makes it cheap.
 import zlib
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from icu_stream.contracts.commands import LimitChange
 from icu_stream.contracts.signals import INDEX, SIGNALS
 from icu_stream.contracts.vitals import Vitals
-from icu_stream.domain import models
 from icu_stream.domain.alarm import Alarm
 from icu_stream.domain.chart import Chart
 from icu_stream.domain.limits import FOREVER_MS, NO_BANDS, Bands, Rules
-from icu_stream.domain.models import PatientModel
 from icu_stream.domain.risk import Risk, RiskState
 from icu_stream.domain.windows import Saved as SavedWindows
 from icu_stream.domain.windows import Windows
 from icu_stream.errors import StateError
+
+
+if TYPE_CHECKING:
+    from icu_stream.domain.models import PatientModel
 
 
 # Bounds of what a patient can make us keep. Ours: a bed has a monitor, a ventilator,
@@ -68,6 +70,16 @@ MISSING = {
 
 _VERSION = 1
 _encode = msgspec.msgpack.Encoder().encode
+
+
+def _models() -> Any:
+    """The models; imported for the first patient, for a process without needs no River.
+
+    It takes a second and 50 MB. The worker imports them before it has a patient.
+    """
+    from icu_stream.domain import models  # noqa: PLC0415
+
+    return models
 
 
 class Device:
@@ -639,12 +651,12 @@ class Patient:
     ) -> tuple[float, dict[str, float]]:
         """Give the model the last 10 s; it scores, then learns if it may."""
         if self.model is None:
-            self.model = PatientModel()
+            self.model = _models().PatientModel()
         scored = self.model.step(means, learn)
         self._steps.append(_encode((means, learn)))
         self._changed.add(b"n")
         if len(self._steps) >= SNAPSHOT_STEPS:
-            self._snapshot = models.snapshot(self.model)
+            self._snapshot = _models().snapshot(self.model)
             self._steps = []
             self._changed.add(b"m")
         return scored
@@ -774,12 +786,13 @@ class Patient:
         if not (snapshot or steps):
             return
         try:
-            model = models.restore(snapshot) if snapshot else PatientModel()
+            models = _models()
+            model = models.restore(snapshot) if snapshot else models.PatientModel()
             taken = _steps(steps) if steps else []
             for step in map(_step, taken):
                 model.step(step.means, step.learn)
         except (StateError, msgspec.MsgspecError):
-            self.model = PatientModel()
+            self.model = _models().PatientModel()
             self.model_restarts += 1
             self._changed |= {b"m", b"n"}
             return

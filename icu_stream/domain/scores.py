@@ -19,6 +19,9 @@ VERSIONS = {
     "shock_index": "Allgoewer 1967",
 }
 
+# The model of one patient (models.py), which most who want its name do not need.
+HINTS = "baseline+hst 1"
+
 # Subbe CP et al. QJM 2001;94:521, table 1. It has no band for a pulse of 40 or for none
 # between 35.0 and 38.4 and 38.5 but the halves: edges sit on the halves here, and 40
 # counts with what is below it, the more serious side.

@@ -17,8 +17,8 @@ from icu_stream import clock
 from icu_stream.access.roles import Page
 from icu_stream.contracts.alerts import Kind
 from icu_stream.contracts.topics import TOPICS
-from icu_stream.domain import models
 from icu_stream.domain.limits import Rules
+from icu_stream.domain.scores import HINTS
 from icu_stream.ward.deadman import PAGER_SILENT_MS, DeadMan, Spread
 from icu_stream.ward.pages import frame, guard
 from icu_stream.ward.stations import Sound, Station, Stations
@@ -209,7 +209,7 @@ def _versions(rules: Rules) -> list[Component]:
     rows = [
         (say("system.program"), importlib.metadata.version("icu-stream")),
         (say("system.profile"), rules.label),
-        (say("system.hints"), models.NAME),
+        (say("system.hints"), HINTS),
         *((say("system.risk"), prior) for prior in priors),
     ]
     return [_table(("part", "version"), rows)]

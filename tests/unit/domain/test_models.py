@@ -15,6 +15,7 @@ from river import anomaly
 from icu_stream.contracts import signals
 from icu_stream.domain import models
 from icu_stream.domain.models import FEATURES, FlatHalfSpaceTrees, PatientModel
+from icu_stream.domain.scores import HINTS
 from icu_stream.errors import StateError
 
 
@@ -134,7 +135,7 @@ def test_the_trees_grow_equal_from_the_equal_seed():
 
 def test_another_shape_of_the_model_gets_another_name():
     """Signals, ranges, sizes, splits: when the second changes, so must the first."""
-    assert (models.NAME, models._SHAPE) == ("baseline+hst 1", 0xB38B7315)
+    assert (HINTS, models._SHAPE) == ("baseline+hst 1", 0xB38B7315)
 
 
 def test_every_feature_splits_some_tree():

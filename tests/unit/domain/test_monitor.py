@@ -10,6 +10,7 @@ from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import decoding, models, monitor
 from icu_stream.domain.limits import NO_BANDS, Row, Rule, Verdict
 from icu_stream.domain.monitor import RuleError
+from icu_stream.domain.scores import HINTS
 from tests.unit.domain.bed import ADULT, Bed, ms, scores, told
 
 
@@ -197,7 +198,7 @@ def test_the_first_ten_seconds_are_scored_and_then_within_each_minute():
     found = scores(bed.said)
     assert [(s.time - ms(0)) / 1000 for s in found] == [10, 60, 110, 160]
     assert {(s.patient_id, s.bed) for s in found} == {("p-1", "ICU1-01")}
-    assert found[0].anomaly.model == models.NAME
+    assert found[0].anomaly.model == HINTS
     assert not found[0].anomaly.warm
 
 
