@@ -5,6 +5,7 @@
 #   make bench    what is measured, beside its peers; of the ward view: make bench-ward
 #   make evidence what scores and models are worth: docs/evidence.md, from ../shared/data
 #   make chaos    minutes of kills, freezes and cut connections
+#   make diagrams the pictures of the diagrams in docs/; needs npm and Chromium
 #   make docs     the documentation's site, with its notebooks run: .cache/site/index.html
 #   make audit    known vulnerabilities of what the locks hold; needs the network
 #   make lint     ruff, mypy, import-linter        make format   mend the layout
@@ -14,7 +15,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test conformance bench bench-ward evidence chaos docs audit lint format lock clean tools
+.PHONY: help demo test conformance bench bench-ward evidence chaos diagrams docs audit lint format lock clean tools
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,6 +24,7 @@ LOCK_VENV := .venv-lock
 PIP_QUIET := --quiet --disable-pip-version-check --no-input
 # Widths on a page are tested: with the fonts that Debian's desktops have.
 CHROMIUM := chromium fonts-dejavu-core fonts-liberation
+MERMAID := 11.17.2
 LONG := tests/browser $(addprefix tests/integration/test_,kill.py archive.py pager.py pager_outbox.py)
 # How a lock is made: for every Python and platform that we support, with hashes.
 COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
@@ -57,7 +59,7 @@ $(1)/bin/python -m pip install $(PIP_QUIET) --no-deps --no-build-isolation --no-
 endef
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,12p'
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,13p'
 
 $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(call INSTALL,$(VENV),requirements.lock)
@@ -129,6 +131,11 @@ bench-ward: tools
 evidence: $(VENV)/.dev
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m icu_stream.evaluation.evidence \
 	  --shared "$${ICU_SHARED:-../shared}" --output docs/evidence.md
+
+diagrams: $(VENV)/.dev
+	@mkdir -p .cache/mermaid; cd .cache/mermaid; test -d package || { \
+	  npm pack --silent mermaid@$(MERMAID) >/dev/null && tar -xzf mermaid-$(MERMAID).tgz; }
+	@$(BIN)/python docs/site/diagrams.py .cache/mermaid/package/dist/mermaid.min.js
 
 # The notebooks need the recordings in ../shared (or ICU_SHARED).
 docs: $(VENV)/.dev

@@ -4,11 +4,13 @@
 - Reference pages are made from the code (`icu_stream.reference`).
 - A notebook becomes a page: its text and code and, where `make docs` has run it, what came
   out of it.
+- A diagram becomes its picture (`diagrams.py`); one that is not drawn fails the build.
 - A link to a file outside of docs/ leads to a copy of that file on the site.
 """
 
 import base64
 import re
+import sys
 
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,12 +19,18 @@ import nbformat
 import typer
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
 from icu_stream import reference
 from icu_stream.cli import app
+
+
+# MkDocs loads this file alone.
+sys.path.insert(0, str(Path(__file__).parent))
+import diagrams
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,8 +54,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(
     markdown: str, *, page: Page, config: MkDocsConfig, files: Files
 ) -> str:
-    """Let links to what is not documentation lead to a copy of it."""
+    """Show diagrams; let links to what is not documentation lead to a copy of it."""
     folder = (DOCS / page.file.src_uri).parent
+
+    def show(match: re.Match[str]) -> str:
+        picture = diagrams.picture(match[1])
+        if not picture.exists():
+            msg = f"{page.file.src_uri} has a diagram without a picture: make diagrams"
+            raise PluginError(msg)
+        up = get_relative_url(picture.relative_to(DOCS).as_posix(), page.file.src_uri)
+        return f"![The diagram that the text tells]({up})"
 
     def lead(match: re.Match[str]) -> str:
         opening, link, anchor, closing = match.groups()
@@ -63,7 +79,7 @@ def on_page_markdown(
         up = get_relative_url(uri, page.file.src_uri)
         return f"{opening}{up}{anchor or ''}{closing}"
 
-    return LINK.sub(lead, markdown)
+    return diagrams.FENCE.sub(show, LINK.sub(lead, markdown))
 
 
 def _notebook(path: Path, config: MkDocsConfig) -> list[File]:

@@ -37,11 +37,14 @@ def _diagram() -> list[str]:
         told = f"{before.end}: " if isinstance(before.end, Event) else ""
         end = _end(before.end)
         lines.append(f"    {before.start} --> {end} : {told}{before.cause}")
+    events: dict[tuple[str, State], list[Event]] = {}
     for row in TABLE:
         # Drawn already, out of pending.
         if (row.start, row.event) != (None, Event.RAISED):
-            start = row.start or "[*]"
-            lines.append(f"    {start} --> {row.end} : {row.event}")
+            events.setdefault((row.start or "[*]", row.end), []).append(row.event)
+    for (start, end), names in events.items():
+        # One arrow: several from one state to itself would lie upon each other.
+        lines.append(f"    {start} --> {end} : {', '.join(names)}")
     lines.append(f"    {State.CLEARED} --> [*]")
     return lines
 
