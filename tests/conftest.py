@@ -3,13 +3,13 @@
 import os
 import shutil
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NoReturn
 
 import pytest
 
 from icu_stream.settings import Settings
-from tests import influx, postgres
+from tests import influx, launch, postgres
 from tests.influx import InfluxServer
 from tests.kafka import Kafka, why_unavailable
 from tests.postgres import Postgres
@@ -32,6 +32,17 @@ def _kafka(nodes: int = 1, *, secure: bool = False) -> Kafka:
     if reason := why_unavailable():
         unavailable(reason)
     return Kafka(nodes, secure=secure)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[
+    None, pytest.TestReport, pytest.TestReport
+]:
+    """A failure tells what the processes that were there said."""
+    report = yield
+    if report.failed:
+        report.sections += launch.said()
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 
 from icu_stream.settings import Settings
-from tests.kafka import ROOT, Kafka
+from tests.launch import launch
 
 
 READY_S = 30
@@ -49,17 +49,9 @@ class Gateway:
 
     def start(self) -> "Gateway":
         """Start it and wait until it says that it is ready."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=ROOT,
-                env=Kafka.env(self.settings),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
+        self._process = launch(
+            self._command, self.settings, self._log, stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdout is not None
         with selectors.DefaultSelector() as waiting:
             waiting.register(self._process.stdout, selectors.EVENT_READ)

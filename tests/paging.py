@@ -7,7 +7,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -22,11 +21,11 @@ from icu_stream.contracts.alerts import Alert, Event, Kind, Priority, State
 from icu_stream.pager import plan, signature
 from icu_stream.pager.plan import Plan
 from icu_stream.settings import Settings
-from tests.kafka import ROOT, Kafka, free_port
+from tests.kafka import free_port
+from tests.launch import ICU_STREAM, launch
 
 
 ONSET = 1_795_492_541_000
-_ICU_STREAM = "from icu_stream.cli import main; main()"
 # Of the receivers; base64 of 32 letters.
 KEY = b"k" * 32
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -263,18 +262,12 @@ class PagerProcess:
 
     def __init__(self, settings: Settings, config: Path, directory: Path) -> None:
         self.log = directory / "pager.log"
-        chosen = settings.model_copy(update={"pager_config": config})
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-c", _ICU_STREAM, "pager"],
-                cwd=ROOT,
-                env=Kafka.env(chosen) | {"ICU_LOG_LEVEL": "debug"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
+        more = {"pager_config": config, "log_level": "debug"}
+        chosen = settings.model_copy(update=more)
+        command = [*ICU_STREAM, "pager"]
+        self._process = launch(
+            command, chosen, self.log, stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert "answers at http://127.0.0.1:" in line, self.log.read_text()

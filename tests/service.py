@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,13 +31,13 @@ from icu_stream.api.streaming import Hub
 from icu_stream.settings import Settings
 from tests import postgres
 from tests.kafka import ROOT, Kafka
+from tests.launch import ICU_STREAM, launch
 from tests.postgres import Postgres
 from tests.worker import Worker
 
 
 PASSWORD = "correct horse battery"
 NAMES = {role: f"{role.value} Okafor" for role in Role}
-_ICU_STREAM = "from icu_stream.cli import main; main()"
 
 
 class Process:
@@ -58,17 +57,10 @@ class Process:
 
     def start(self, *, waits: bool = True) -> "Process":
         """Start it and, unless told not to, wait for its line."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-c", _ICU_STREAM, *self._arguments],
-                cwd=ROOT,
-                env=Kafka.env(self.settings),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
+        command = [*ICU_STREAM, *self._arguments]
+        self._process = launch(
+            command, self.settings, self.log, stdout=subprocess.PIPE, text=True
+        )
         return self.wait() if waits else self
 
     def wait(self) -> "Process":
@@ -195,7 +187,7 @@ def house(
     others = [Process(settings, "simulate", "--beds", "4", "--stories", "loop")]
     if server is not None:
         done = subprocess.run(
-            [sys.executable, "-c", _ICU_STREAM, "migrate"],
+            [*ICU_STREAM, "migrate"],
             cwd=ROOT,
             env=Kafka.env(settings),
             capture_output=True,

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from icu_stream.settings import Settings
-from tests.kafka import ROOT, Kafka, free_port
+from tests.kafka import free_port
+from tests.launch import launch
 
 
 READY_TIMEOUT_S = 60
@@ -56,16 +57,7 @@ class Worker:
 
     def start(self, *, wait: bool = True) -> "Worker":
         """Start the process and, unless told not to, wait until it is ready."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command,
-                cwd=ROOT,
-                env=Kafka.env(self.settings),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self.process = launch(self._command, self.settings, self.log)
         if wait:
             self.wait_until_ready()
         return self

@@ -12,7 +12,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import urllib.parse
 
 from collections.abc import AsyncIterator, Iterable
@@ -33,12 +32,11 @@ from icu_stream.domain import news2
 from icu_stream.domain.news2 import Reading
 from icu_stream.settings import Settings
 from icu_stream.ward import canary
-from tests.kafka import ROOT, Kafka
+from tests.launch import ICU_STREAM, launch
 
 
 ADULT = profiles.load("adult")
 BEDS_A_UNIT = 25
-_ICU_STREAM = "from icu_stream.cli import main; main()"
 
 
 class Patient:
@@ -503,18 +501,10 @@ class WardView:
 
     def start(self) -> "WardView":
         """Start it and wait for the line with its address."""
-        env = Kafka.env(self.settings)
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-c", _ICU_STREAM, "ward"],
-                cwd=ROOT,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
+        command = [*ICU_STREAM, "ward"]
+        self.process = launch(
+            command, self.settings, self.log, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout is not None
         self.line = self.process.stdout.readline()
         found = re.search(r"(http://\S+?/)(?:signin\S+)?$", self.line)
@@ -532,7 +522,7 @@ class WardView:
     def sign_in(self) -> None:
         """Spend the token, as a browser does, and keep the cookie."""
         host = urllib.parse.urlsplit(self.address).netloc
-        with contextlib.closing(http.client.HTTPConnection(host, timeout=5)) as client:
+        with contextlib.closing(http.client.HTTPConnection(host, timeout=60)) as client:
             client.request("GET", self.link.removeprefix(self.address.rstrip("/")))
             answer = client.getresponse()
             assert answer.status == 303, answer.read()
