@@ -187,14 +187,14 @@ async def _page(
     await receiver.until(lambda _: paged("okafor", "trigger"), 40)
     moments.append(Moment("first level", clock.now_ms(), "RN Okafor is paged"))
     await page.click(f".tile[data-bed='{patient.bed}']")
-    await until(page, f"{opened}.includes('above 140')", 15)
+    await until(page, f"{opened}.includes('above 140')")
     moments.append(Moment("ward view", clock.now_ms(), "the alarm is shown"))
     await receiver.until(lambda _: paged("lindqvist", "trigger"), 40)
     moments.append(Moment("second level", clock.now_ms(), "RN Lindqvist is paged"))
     assert await _answer(pager, paged("lindqvist", "trigger")[0].id) == 200
     text = "accepted, by a signed webhook"
     moments.append(Moment("second level", clock.now_ms(), text))
-    await until(page, f"{opened}.includes('RN Lindqvist')", 15)
+    await until(page, f"{opened}.includes('RN Lindqvist')")
     moments.append(Moment("ward view", clock.now_ms(), "shows who has seen it"))
     await page.keyboard.press("Escape")
     await receiver.until(lambda _: paged("okafor", "acknowledge"))

@@ -83,7 +83,7 @@ class Camera:
         if not self.wants(name):
             return
         if name != "lost":
-            await until(page, "document.body.className === ''", 20)
+            await until(page, "document.body.className === ''")
         path = self._directory / f"{name}.png"
         await page.screenshot(path=path)
         with Image.open(path) as image:
@@ -100,7 +100,7 @@ async def go(page: Page, view: WardView, path: str, there: str) -> None:
     await page.goto(view.address + path)
     await page.wait_for_selector(there)
     await asyncio.sleep(FETCHED_S)
-    await until(page, "document.body.className === ''", 10)
+    await until(page, "document.body.className === ''")
 
 
 # --- alarms of every kind
@@ -190,7 +190,7 @@ async def planted(kafka: Kafka, camera: Camera) -> None:
         await every_kind_of_alarm(hospital)
         await hospital.news()
         await asyncio.sleep(SETTLED_S)
-        await until(page, "document.querySelector('.message.quiet') !== null", 70)
+        await until(page, "document.querySelector('.message.quiet') !== null")
         worst = hospital.patients[1]
         await camera.take(page, "ward")
         await page.get_by_label("Colours").select_option("night")
@@ -209,7 +209,7 @@ async def planted(kafka: Kafka, camera: Camera) -> None:
         await small(camera, view, worst.patient_id)
         page = await camera.open(view)
         view.kill()
-        await until(page, "document.body.className === 'lost'", 6)
+        await until(page, "document.body.className === 'lost'")
         await camera.take(page, "lost")
         await page.context.close()
 
@@ -221,7 +221,7 @@ async def what_if(page: Page, view: WardView) -> None:
     await page.get_by_text("!! HR > 120").last.click()
     await page.fill("#whatif-limit", "125")
     await page.click("#whatif-run")
-    await page.wait_for_selector("#whatif-answer table", timeout=120_000)
+    await page.wait_for_selector("#whatif-answer table")
     await asyncio.sleep(FETCHED_S)
 
 
@@ -263,8 +263,8 @@ async def sick(chain: Chain, page: Page) -> None:
     beds[6].pinned = {"temp": 39.4}
     beds[9].pinned = {"abp_mean": 56, "abp_sys": 84, "abp_dia": 42}
     beds[12].is_silent = True
-    await until(page, f"/!!/.test({strip(beds[4].bed)})", 15)
-    await until(page, f"/!!/.test({strip(beds[12].bed)})", 25)
+    await until(page, f"/!!/.test({strip(beds[4].bed)})")
+    await until(page, f"/!!/.test({strip(beds[12].bed)})")
 
 
 async def real(kafka: Kafka, camera: Camera) -> None:

@@ -23,7 +23,7 @@ from icu_stream.contracts import topics
 from icu_stream.contracts.audit import AuditEntry, Deed
 from tests.browser.chain import Chain
 from tests.browser.hospital import WardView
-from tests.browser.screen import DIGITS, FULL_HD, MESSAGE, strip, until
+from tests.browser.screen import DIGITS, FULL_HD, MESSAGE, PATIENCE_S, strip, until
 from tests.browser.test_signin import fetch
 
 
@@ -97,7 +97,7 @@ async def test_16_a_viewer_has_no_control_and_the_server_refuses(
         problems.clear()  # the 401 of the first page
         await page.press("[name=password]", "Enter")
         await page.wait_for_selector(".tile:not(.skeleton)")
-        await until(page, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'", 10)
+        await until(page, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'")
         await page.click(f".tile[data-bed='{bed.bed}']")
         await page.wait_for_selector("#bed .alarm .why")
         shown = await page.inner_text("#bed")
@@ -121,7 +121,7 @@ async def test_16_a_viewer_has_no_control_and_the_server_refuses(
             **{"Content-Type": "application/json"},
         )
         # A busy machine may have kept frames back for a moment, and then nothing is shown.
-        await until(page, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'", 5)
+        await until(page, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'")
     await context.close()
 
     assert "SpO₂ 79" in shown
@@ -153,7 +153,7 @@ async def test_16_a_person_signs_in_over_the_screen_and_leaves_it_when_idle(
         page = await context.new_page()
         await page.goto(view.address)
         await page.wait_for_selector(".tile:not(.skeleton)")
-        await until(page, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'", 10)
+        await until(page, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'")
         before = await page.evaluate("window.icuCommands.may('acknowledge')")
 
         await page.click("#session button")
@@ -163,11 +163,11 @@ async def test_16_a_person_signs_in_over_the_screen_and_leaves_it_when_idle(
         await page.wait_for_selector("#signin .no:has-text('wrong')")
         await page.fill("#signin [name=password]", PASSWORD)
         await page.press("#signin [name=password]", "Enter")
-        await until(page, f"{SESSION}.includes('Sign out')", 5)
+        await until(page, f"{SESSION}.includes('Sign out')")
         await page.focus(f".tile[data-bed='{bed.bed}']")
         await page.keyboard.press("a")
-        await until(page, f"/✓ RA/.test({strip(bed.bed)})", 5)
-        in_s = await until(page, f"{SESSION}.includes('nothing was done')", 15)
+        await until(page, f"/✓ RA/.test({strip(bed.bed)})")
+        in_s = await until(page, f"{SESSION}.includes('nothing was done')")
         after = await page.evaluate("window.icuCommands.may('acknowledge')")
         live = await page.evaluate(DIGITS)
         bar = await page.evaluate(MESSAGE)
@@ -196,7 +196,7 @@ async def audit(chain: Chain, by: str, count: int) -> list[AuditEntry]:
     await reader.start()
     entries: list[AuditEntry] = []
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             async for record in reader:
                 entry = msgspec.json.decode(record.value, type=AuditEntry)
                 mine = entry.by == by and entry.deed is not Deed.ACCOUNT
@@ -230,17 +230,17 @@ async def test_16_without_a_screen_of_its_own_a_browser_whose_session_ends_shows
     page = await context.new_page()
     await page.goto(view.address)
     await page.wait_for_selector(".tile:not(.skeleton)")
-    await until(page, f"{DIGITS} > 0", 8)
+    await until(page, f"{DIGITS} > 0")
 
     another = await asyncio.to_thread(passwords.hashed, PASSWORD * 2)
     await store.accounts(view.settings).change("RN Brandt", hash_=another)
-    await until(page, f"{MESSAGE}.startsWith('SIGNED OUT')", 8)
+    await until(page, f"{MESSAGE}.startsWith('SIGNED OUT')")
     left = await page.evaluate(DIGITS)
     await page.click("#session button:has-text('Sign in')")
     await page.fill("#signin [name=name]", "RN Brandt")
     await page.fill("#signin [name=password]", PASSWORD * 2)
     await page.press("#signin [name=password]", "Enter")
-    await until(page, f"{DIGITS} > 0", 8)
+    await until(page, f"{DIGITS} > 0")
     await context.close()
 
     assert left == 0

@@ -21,6 +21,7 @@ from tests.browser.hospital import Hospital, WardView
 from tests.browser.screen import (
     DIGITS,
     FRAME,
+    PATIENCE_S,
     chip,
     open_context,
     open_page,
@@ -47,7 +48,7 @@ def tile(bed: str) -> str:
 async def unlock(page: Page) -> None:
     """Press something, so that the browser lets the page be heard."""
     await page.click("footer")
-    await until(page, f"{SOUND} === '80 %'", 5)
+    await until(page, f"{SOUND} === '80 %'")
 
 
 def head(bed: str) -> str:
@@ -63,7 +64,7 @@ async def test_06_of_twenty_alarms_at_once_twenty_appear(chain: Chain, nurse: Pa
     async with chain.take(10) as beds:
         for bed in beds:
             bed.pinned = FEVER | DESATURATED
-        await until(nurse, f"{chip('high')} === 10 && {chip('low')} === 10", 5)
+        await until(nurse, f"{chip('high')} === 10 && {chip('low')} === 10")
 
         assert await nurse.locator(".tile.high").count() == 10
         assert await nurse.locator(".row").count() == 8
@@ -100,7 +101,7 @@ class Frames:
         self.kinds.clear()
         self.mended.clear()
         self.losing = which
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await self.mended.wait()
 
 
@@ -120,7 +121,7 @@ async def test_07_a_lost_frame_is_followed_by_a_snapshot(
     await page.evaluate(NUMBERS)
 
     await frames.lose(6)
-    await until(page, f"{FRAME} >= {frames.mended_by}", 2)
+    await until(page, f"{FRAME} >= {frames.mended_by}")
     drawn = await page.evaluate("window.numbers")
 
     assert frames.lost - 1 in drawn
@@ -164,9 +165,9 @@ async def test_08_all_flashing_has_one_phase_and_two_speeds_and_none_when_not_wa
             await hospital.alarm(index, "hr.high", priority, value=150, limit=140)
         )
         await asyncio.sleep(0.13)
-    await until(page, "document.querySelectorAll('.tile.low').length === 2", 2)
+    await until(page, "document.querySelectorAll('.tile.low').length === 2")
     still = await open_page(browser, view, reduced_motion="reduce")
-    await until(still, "document.querySelectorAll('.tile.low').length === 2", 2)
+    await until(still, "document.querySelectorAll('.tile.low').length === 2")
 
     flashes = await page.evaluate(FLASHES)
     calm = await still.evaluate(FLASHES)
@@ -223,7 +224,7 @@ async def test_09_priority_and_kind_are_readable_without_colour(
         await hospital.alarm(7, "temp.high", low, value=39.4, limit=39),
         await hospital.alarm(8, "hr.ecg_fault", medium, kind=Kind.TECHNICAL),
     ]
-    await until(page, "document.querySelectorAll('.tile.technical').length === 1", 2)
+    await until(page, "document.querySelectorAll('.tile.technical').length === 1")
 
     shown = {bed: (text, ratio) for bed, text, ratio in await page.evaluate(GRAY)}
     texts = [shown[hospital.patients[n].bed][0] for n in range(5, 9)]
@@ -258,15 +259,15 @@ async def test_11_an_acknowledgement_is_sending_then_named_and_a_lost_one_says_s
     async with chain.take(3) as (by_key, by_click, unanswered):
         for bed in (by_key, by_click, unanswered):
             bed.pinned = FEVER
-        await until(nurse, f"{chip('low')} === 3", 5)
+        await until(nurse, f"{chip('low')} === 3")
 
         await nurse.evaluate(STRIPS)
         await nurse.focus(tile(by_key.bed))
         await nurse.keyboard.press("a")
-        await until(nurse, f"/✓ RO/.test({strip(by_key.bed)})", 5)
+        await until(nurse, f"/✓ RO/.test({strip(by_key.bed)})")
         await nurse.click(tile(by_click.bed))
         await nurse.click("#bed .alarm button:text-is('Acknowledge')")
-        await until(nurse, f"/✓ RO/.test({strip(by_click.bed)})", 5)
+        await until(nurse, f"/✓ RO/.test({strip(by_click.bed)})")
         await nurse.keyboard.press("Escape")
         strips = await nurse.evaluate("window.strips")
         named = await nurse.inner_text(f".row:has-text('{by_click.bed}')")
@@ -275,12 +276,12 @@ async def test_11_an_acknowledgement_is_sending_then_named_and_a_lost_one_says_s
         try:
             await nurse.focus(tile(unanswered.bed))
             await nurse.keyboard.press("A")
-            await until(nurse, f"{SAID}.includes('not confirmed yet')", 4)
+            await until(nurse, f"{SAID}.includes('not confirmed yet')")
             pending = await nurse.evaluate(strip(unanswered.bed))
             await nurse.get_by_role("button", name="Retry").click()
         finally:
             chain.worker.thaw()
-        await until(nurse, f"/✓ RO/.test({strip(unanswered.bed)})", 10)
+        await until(nurse, f"/✓ RO/.test({strip(unanswered.bed)})")
 
         for bed in (by_key, by_click):
             texts = [text for place, text in strips if place == bed.bed]
@@ -304,19 +305,19 @@ async def test_12_the_sound_of_one_bed_is_paused_at_one_screen_for_two_minutes(
     async with chain.take(1) as (bed,):
         await unlock(nurse)
         bed.pinned = FEVER
-        await until(nurse, f"{SOUNDED}.startsWith('1 ')", 5)
+        await until(nurse, f"{SOUNDED}.startsWith('1 ')")
         await nurse.focus(tile(bed.bed))
         await nurse.keyboard.press("s")
-        await until(nurse, f"/sound paused 1:5\\d/.test({head(bed.bed)})", 2)
+        await until(nurse, f"/sound paused 1:5\\d/.test({head(bed.bed)})")
         kind = await nurse.get_attribute(f"{tile(bed.bed)} .sign", "data-kind")
         strips = await nurse.evaluate(strip(bed.bed))
         await nurse.reload()
         await nurse.wait_for_selector(tile(bed.bed))
-        await until(nurse, f"/sound paused 1:5\\d/.test({head(bed.bed)})", 5)
+        await until(nurse, f"/sound paused 1:5\\d/.test({head(bed.bed)})")
         await unlock(nurse)
         still = await nurse.evaluate(SOUNDED)
         bed.pinned = FEVER | DESATURATED
-        await until(nurse, f"{SOUNDED}.startsWith('3 ')", 5)
+        await until(nurse, f"{SOUNDED}.startsWith('3 ')")
 
         # The same browser, two minutes on; and another screen, where nobody paused it.
         after = await nurse.context.new_page()
@@ -343,16 +344,14 @@ async def test_13_a_high_alarm_that_ends_unacknowledged_stays_until_it_is_seen(
 ):
     async with chain.take(1) as (bed,):
         bed.pinned = DESATURATED
-        await until(nurse, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'", 5)
+        await until(nurse, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'")
         bed.pinned = {}
-        await until(
-            nurse, f"{strip(bed.bed)}.startsWith('(!!!) SpO₂ 79 < 80, end')", 15
-        )
+        await until(nurse, f"{strip(bed.bed)}.startsWith('(!!!) SpO₂ 79 < 80, end')")
         looks = await nurse.get_attribute(tile(bed.bed), "class")
         row = await nurse.inner_text(f".row:has-text('{bed.bed}')")
         await nurse.focus(tile(bed.bed))
         await nurse.keyboard.press("a")
-        await until(nurse, f"!{strip(bed.bed)}.includes('SpO₂ 79')", 5)
+        await until(nurse, f"!{strip(bed.bed)}.includes('SpO₂ 79')")
 
         assert "high latched" in (looks or "")
         assert ", not acknowledged" in row
@@ -420,11 +419,11 @@ async def test_14_a_locked_sound_says_so_until_somebody_presses(
         await page.goto(chain.view.address)
         await page.wait_for_selector(tile(bed.bed))
         bed.pinned = DESATURATED
-        await until(page, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'", 5)
+        await until(page, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'")
         locked = await page.inner_text("#sound")
         heard = await page.evaluate(SOUNDED)
         await page.get_by_role("button", name="SOUND LOCKED").click()
-        await until(page, f"{SOUNDED}.startsWith('3 ')", 2)
+        await until(page, f"{SOUNDED}.startsWith('3 ')")
 
         assert locked == "SOUND LOCKED: press to enable"
         assert heard == ""
@@ -443,11 +442,11 @@ async def test_14_a_lost_connection_sounds_high_and_a_phone_is_silent(
     before = await station.evaluate(SOUNDED)
 
     is_cut = True
-    await until(station, f"{SOUNDED}.startsWith('3 ')", 5)
-    await until(phone, "document.body.className === 'lost'", 5)
+    await until(station, f"{SOUNDED}.startsWith('3 ')")
+    await until(phone, "document.body.className === 'lost'")
     offered = await station.inner_text("#sound")
     await station.get_by_role("button", name="Pause sound 2 min").click()
-    await until(station, f"/1:5\\d|2:00/.test({SOUND})", 2)
+    await until(station, f"/1:5\\d|2:00/.test({SOUND})")
 
     assert before == ""
     assert "Pause sound 2 min" in offered
@@ -482,7 +481,7 @@ async def test_18_the_order_of_the_beds_is_the_same_over_sixty_alarms(
             await clear(hospital, open_.pop(0))
         await asyncio.sleep(0.1)
     await clear(hospital, *open_)
-    await until(page, f"{chip('high')} + {chip('medium')} + {chip('low')} === 0", 3)
+    await until(page, f"{chip('high')} + {chip('medium')} + {chip('low')} === 0")
 
     assert await page.evaluate("[...window.orders]") == [
         ",".join(patient.bed for patient in hospital.patients)
@@ -501,28 +500,28 @@ async def test_18_a_screen_may_have_the_worst_first_but_never_under_a_hand(
     async with chain.take(16) as beds:
         bad, worse, worst = beds[9], beds[11], beds[13]
         bad.pinned = FEVER
-        await until(page, f"{strip(bad.bed)} !== ''", 5)
+        await until(page, f"{strip(bad.bed)} !== ''")
         unasked = await page.evaluate(first)
         await unlock(page)
         await page.click("#sound button")
         await page.get_by_label("Tiles").select_option("worst first")
         await page.get_by_role("button", name="Close").click()
         await page.hover("#attn")
-        await until(page, f"{first} === '{bad.bed}'", 5)
+        await until(page, f"{first} === '{bad.bed}'")
 
         worse.pinned = DESATURATED
-        await until(page, f"{strip(worse.bed)} !== ''", 5)
+        await until(page, f"{strip(worse.bed)} !== ''")
         too_soon = await page.evaluate(first)
         await page.hover(tile(beds[3].bed))
         ahead_ms += 10_000
         await asyncio.sleep(1)
         under_a_pointer = await page.evaluate(first)
         await page.hover("#attn")
-        await until(page, f"{first} === '{worse.bed}'", 5)
+        await until(page, f"{first} === '{worse.bed}'")
 
         await page.focus(tile(beds[3].bed))
         worst.pinned = {"spo2": 78, "hr": 150}
-        await until(page, f"{strip(worst.bed)} !== ''", 5)
+        await until(page, f"{strip(worst.bed)} !== ''")
         ahead_ms += 10_000
         await asyncio.sleep(1)
         under_the_keys = await page.evaluate(first)
@@ -566,7 +565,7 @@ async def test_22_the_keyboard_reaches_everything_and_is_seen(
 ):
     async with chain.take(1) as (bed,):
         bed.pinned = DESATURATED
-        await until(nurse, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'", 5)
+        await until(nurse, f"{strip(bed.bed)} === '!!! SpO₂ 79 < 80'")
         everything, reached, unseen = await all_tabbed(nurse)
         # Another alarm of the ward may have come or gone meanwhile, with its row.
         while everything != await nurse.evaluate(f"({CONTROLS})().length"):
@@ -611,11 +610,11 @@ async def test_23_each_new_high_alarm_is_read_out_once(chain: Chain, browser: Br
     async with chain.take(3) as (one, other, low):
         low.pinned = FEVER
         one.pinned = DESATURATED
-        await until(page, f"{strip(one.bed)} === '!!! SpO₂ 79 < 80'", 5)
+        await until(page, f"{strip(one.bed)} === '!!! SpO₂ 79 < 80'")
         other.pinned = DESATURATED
-        await until(page, f"{strip(other.bed)} === '!!! SpO₂ 79 < 80'", 5)
+        await until(page, f"{strip(other.bed)} === '!!! SpO₂ 79 < 80'")
         await frames.lose(1)  # the page connects anew and is told everything again
-        await until(page, f"{strip(low.bed)} !== ''", 5)
+        await until(page, f"{strip(low.bed)} !== ''")
         spoken = await page.evaluate("window.spoken")
 
         beds = [f"Bed {bed.bed}: SpO₂ 79" for bed in (one, other)]

@@ -45,7 +45,7 @@ def path(bed: Patient) -> str:
 
 async def open_bed(page: Page, bed: Patient) -> None:
     await page.click(tile(bed))
-    await until(page, f"{PATH} === '{path(bed)}'", 2)
+    await until(page, f"{PATH} === '{path(bed)}'")
 
 
 def asked(bed: Patient, type_: str, fields: str) -> str:
@@ -67,21 +67,21 @@ async def test_12_a_pause_counts_down_survives_a_reload_ends_by_itself_and_no_hi
         without_a_reason = await pause.is_disabled()
         await nurse.select_option("#bed .pausing select", "suction")
         await pause.click()
-        await until(nurse, f"/1:5\\d RO/.test({head(bed)})", 5)
+        await until(nurse, f"/1:5\\d RO/.test({head(bed)})")
         said = await nurse.inner_text("#bed .pausing")
-        await until(nurse, f"/1:5[0-7] RO/.test({head(bed)})", 6)
+        await until(nurse, f"/1:5[0-7] RO/.test({head(bed)})")
         await nurse.reload()
-        await until(nurse, f"/1:[345]\\d RO/.test({head(bed)})", 10)
+        await until(nurse, f"/1:[345]\\d RO/.test({head(bed)})")
         assert await nurse.evaluate(PATH) == path(bed)
         # Six seconds, in which a saturation of 79 breaks through.
         settled = await nurse.evaluate(asked(short, "pause", "seconds: 6, reason: 'x'"))
-        await until(nurse, f"/0:0[1-6] RO/.test({head(short)})", 3)
+        await until(nurse, f"/0:0[1-6] RO/.test({head(short)})")
         short.pinned = {"spo2": 79}
-        await until(nurse, f"{strip(short.bed)}.startsWith('!!! SpO₂ 79')", 5)
+        await until(nurse, f"{strip(short.bed)}.startsWith('!!! SpO₂ 79')")
         while_paused = await nurse.evaluate(head(short))
-        await until(nurse, f"!/RO/.test({head(short)})", 8)
+        await until(nurse, f"!/RO/.test({head(short)})")
         await nurse.get_by_role("button", name="Resume").click()
-        await until(nurse, f"!/RO/.test({head(bed)})", 5)
+        await until(nurse, f"!/RO/.test({head(bed)})")
 
     assert without_a_reason
     assert "Alarms paused by RN Okafor: suction" in said
@@ -96,14 +96,14 @@ async def test_17_from_tile_to_bed_and_back_the_ward_lives_and_the_focus_returns
     async with chain.take(2) as (bed, other):
         await nurse.focus(tile(bed))
         await nurse.keyboard.press("Enter")
-        await until(nurse, f"{PATH} === '{path(bed)}'", 2)
+        await until(nurse, f"{PATH} === '{path(bed)}'")
         close = "document.activeElement.className"
         assert await nurse.evaluate(close) == "close"
         other.pinned = {"hr": 88}
-        await until(nurse, f"{value(other.bed, 'hr')} === '88'", 10)
+        await until(nurse, f"{value(other.bed, 'hr')} === '88'")
         await nurse.go_back()
         await nurse.wait_for_selector("#bed", state="hidden")
-        await until(nurse, f"{FOCUSED} === '{bed.bed}'", 2)
+        await until(nurse, f"{FOCUSED} === '{bed.bed}'")
         before = await nurse.evaluate(FRAME)
         await nurse.go_forward()
         await nurse.wait_for_selector("#bed .numbers")
@@ -112,11 +112,11 @@ async def test_17_from_tile_to_bed_and_back_the_ward_lives_and_the_focus_returns
         title = await nurse.inner_text("#bed h2")
         await nurse.keyboard.press("Escape")
         await nurse.wait_for_selector("#bed", state="hidden")
-        await until(nurse, f"{FOCUSED} === '{bed.bed}'", 2)
+        await until(nurse, f"{FOCUSED} === '{bed.bed}'")
 
         assert title == f"{bed.bed}{bed.patient_id}"
         assert await nurse.evaluate(PATH) == "/"
-        await until(nurse, f"{FRAME} > {before} + 5", 5)
+        await until(nurse, f"{FRAME} > {before} + 5")
 
 
 async def test_17_a_beds_address_is_shared_and_says_when_its_patient_is_gone(
@@ -129,7 +129,7 @@ async def test_17_a_beds_address_is_shared_and_says_when_its_patient_is_gone(
         await page.wait_for_selector("#bed .numbers")
         gone = Patient(bed.index)
         gone.patient_id = bed.patient_id
-    await until(page, "document.querySelector('#bed .gone') !== null", 8)
+    await until(page, "document.querySelector('#bed .gone') !== null")
     said = await page.inner_text("#bed .gone")
     await page.click("#bed .close")
     await page.wait_for_selector("#bed", state="hidden")
@@ -147,14 +147,14 @@ async def test_19_an_input_of_news2_that_is_missing_is_never_zero(
         await open_bed(nurse, bed)
         # Nobody has charted consciousness and oxygen of a patient who is new.
         total = "(document.querySelector('#bed .total')?.textContent ?? '')"
-        await nurse.wait_for_selector("#bed .total", timeout=25_000)
+        await nurse.wait_for_selector("#bed .total")
         known = 4 if bed.index % 3 == 2 else 5  # without an arterial line
-        await until(nurse, f"/{known}\\/7 inputs/.test({total})", 12)
+        await until(nurse, f"/{known}\\/7 inputs/.test({total})")
         missing = await nurse.inner_text(row.format("Air or oxygen"))
         form = nurse.locator("#bed .charting")
         await form.locator("select").first.select_option("A")
         await form.get_by_role("button", name="Chart").click()
-        await until(nurse, f"/{known + 1}\\/7 inputs/.test({total})", 8)
+        await until(nurse, f"/{known + 1}\\/7 inputs/.test({total})")
         text = await nurse.evaluate(total)
         cells = (
             await nurse.locator(row.format("Air or oxygen"))
@@ -188,7 +188,7 @@ async def test_what_is_not_plausible_is_told_before_it_is_sent(
         await form.locator("input").fill("7,31")
         await chart.click()
         await until(
-            nurse, "document.querySelector('#bed .charting input').value === ''", 5
+            nurse, "document.querySelector('#bed .charting input').value === ''"
         )
 
     assert said == "pH: want 6.5 to 8"
@@ -208,10 +208,10 @@ async def test_limits_of_this_patient_are_shown_with_whose_and_until_when(
         change = "limits: [{code: 'spo2.low', limit: 88}], hours: 2, reason: 'x'"
         done = await nurse.evaluate(asked(bed, "set_limits", change))
         own = nurse.locator("#bed .limits .in > table .own")
-        await own.wait_for(timeout=15_000)
+        await own.wait_for()
         shown = await own.inner_text()
         back = await nurse.evaluate(asked(bed, "reset_limits", ""))
-        await own.wait_for(state="detached", timeout=15_000)
+        await own.wait_for(state="detached")
         link = await nurse.get_attribute("#bed .limits .change", "href")
         address = path(bed)
 
@@ -234,10 +234,10 @@ async def test_a_crosshair_reads_out_all_charts_and_a_gap_is_no_value(
         await hospital.measure([patient], ago_ms=1_000 * ago_s)
     patient.pinned = {"hr": 111}
     # What comes after it has been read: so has it.
-    await until(page, f"{value(patient.bed, 'hr')} === '111'", 5)
+    await until(page, f"{value(patient.bed, 'hr')} === '111'")
     patient.pinned = {}
     await page.click(f".tile[data-bed='{patient.bed}']")
-    await page.wait_for_selector("#bed .plot .main-svg", timeout=15_000)
+    await page.wait_for_selector("#bed .plot .main-svg")
 
     await page.focus("#bed .stack")
     await page.keyboard.press("ArrowLeft")
@@ -258,7 +258,6 @@ async def test_a_crosshair_reads_out_all_charts_and_a_gap_is_no_value(
             page,
             "document.querySelector('#bed .stack').getAttribute('aria-label')"
             f".includes('{hours}')",
-            5,
         )
 
 
@@ -269,15 +268,15 @@ async def test_an_alarm_of_this_bed_has_its_steps_and_takes_feedback(
         await open_bed(nurse, bed)
         bed.pinned = {"spo2": 79}
         alarm = nurse.locator("#bed .alarm.high")
-        await alarm.wait_for(timeout=8_000)
+        await alarm.wait_for()
         await alarm.locator(".why").wait_for()
         why = await alarm.locator(".why").inner_text()
         sentence = await alarm.locator(".strip").inner_text()
         await alarm.get_by_role("button", name="Acknowledge").click()
-        await nurse.locator("#bed .alarm.high.ack").wait_for(timeout=5_000)
+        await nurse.locator("#bed .alarm.high.ack").wait_for()
         bed.pinned = {}
         past = nurse.locator("#bed .past", has_text="SpO₂")
-        await past.first.wait_for(timeout=15_000)
+        await past.first.wait_for()
         await past.first.locator("summary").click()
         steps = await past.first.locator("li").all_inner_texts()
         await past.first.get_by_role("button", name="No", exact=True).click()

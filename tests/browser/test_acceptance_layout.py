@@ -83,8 +83,8 @@ async def patient(chain: Chain, browser: Browser) -> AsyncIterator[str]:
         desaturated.pinned = {"spo2": 79}
         other.pinned = {"temp": 39.4}
         page = await open_page(browser, chain.view)
-        await until(page, f"{strip(desaturated.bed)} === '!!! SpO₂ 79 < 80'", 8)
-        await until(page, f"{strip(other.bed)} === '! Temp 39.4 > 39'", 8)
+        await until(page, f"{strip(desaturated.bed)} === '!!! SpO₂ 79 < 80'")
+        await until(page, f"{strip(other.bed)} === '! Temp 39.4 > 39'")
         await page.context.close()
         yield desaturated.patient_id
 
@@ -100,8 +100,8 @@ async def screen(chain: Chain, browser: Browser, patient: str) -> AsyncIterator[
 async def all_fits(page: Page, hospital: Hospital, pressure: str) -> None:
     """Nothing is clipped, nothing meets, nothing scrolls; every bed is there."""
     beds = len(hospital.patients)
-    await until(page, f"{value(hospital.patients[-1].bed, 'hr')} === '250'", 10)
-    await until(page, "document.querySelectorAll('.tile.high').length > 0", 10)
+    await until(page, f"{value(hospital.patients[-1].bed, 'hr')} === '250'")
+    await until(page, "document.querySelectorAll('.tile.high').length > 0")
 
     assert await page.locator(".tile").count() == beds
     assert await page.get_attribute("#ward", "data-density") == DENSITIES[beds]
@@ -168,7 +168,7 @@ async def test_02_smaller_screens_scroll_downwards_only_and_can_be_touched(
     page: Page, size: tuple[int, int]
 ):
     await page.set_viewport_size({"width": size[0], "height": size[1]})
-    await until(page, "document.querySelector('#ward').dataset.density === 'm'", 2)
+    await until(page, "document.querySelector('#ward').dataset.density === 'm'")
 
     across, _ = await page.evaluate(SCROLLS)
     narrowest = await page.evaluate(
@@ -288,7 +288,7 @@ async def test_at_night_the_page_is_black_and_alarms_are_as_bright_as_by_day(
     alarm = await hospital.alarm(3, "spo2.desat", Priority.HIGH, value=79, limit=80)
 
     page = await open_page(browser, view, timezone_id=zone)
-    await until(page, "document.querySelector('.tile.high') !== null", 5)
+    await until(page, "document.querySelector('.tile.high') !== null")
 
     assert await page.get_attribute("html", "data-theme") == "night"
     ground = "getComputedStyle(document.body).backgroundColor"
@@ -316,7 +316,7 @@ async def test_25_paper_is_black_on_white_with_marks_patient_and_time(
         await page.goto(chain.view.address + path)
         await page.wait_for_selector(there)
         await page.emulate_media(media="print")
-        await until(page, f"/{PRINTED}/.test(document.body.innerText)", 5)
+        await until(page, f"/{PRINTED}/.test(document.body.innerText)")
 
         assert await page.evaluate(NOT_ON_PAPER) == [], path
         assert await page.evaluate(NUMBERED), path

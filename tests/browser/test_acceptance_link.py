@@ -119,22 +119,24 @@ async def test_when_one_of_two_workers_dies_the_bar_says_for_how_many_patients(
     chain: Chain, browser: Browser
 ):
     page = await open_page(browser, chain.view)
-    with Worker(chain.settings, "w2") as second:
+    # Its partitions are taken over after its session, and not while the page is looked at.
+    longer = chain.settings.model_copy(update={"session_timeout_s": 20.0})
+    with Worker(longer, "w2") as second:
         # It takes its share of the partitions, and then all of it goes on.
-        await until(page, f"!{MESSAGE}.includes('Use bedside monitors')", 10)
+        await until(page, f"!{MESSAGE}.includes('Use bedside monitors')")
 
         second.kill()
         told = (
             f"({MESSAGE}.match(/^ALARMS NOT (RUNNING|ARRIVING) for (\\d+) /) || [])[2]"
         )
         everybody = len(chain.hospital.patients)
-        await until(page, f"{told} > 0 && {told} < {everybody}", 10)
+        await until(page, f"{told} > 0 && {told} < {everybody}")
         count = await page.evaluate(told)
         assert await page.evaluate(DIGITS) > 0  # values are shown all the same
         off = ".tile .sign[data-kind='alarm-off']"
-        await until(page, f'document.querySelectorAll("{off}").length === {count}', 2)
+        await until(page, f'document.querySelectorAll("{off}").length === {count}')
         # The first worker takes over when the group has noticed.
-        await until(page, f"!{MESSAGE}.includes('Use bedside monitors')", 20)
+        await until(page, f"!{MESSAGE}.includes('Use bedside monitors')")
     await page.context.close()
 
 
@@ -156,8 +158,8 @@ async def test_20_eight_tabs_are_all_live(chain: Chain, browser: Browser):
     await context.close()
 
 
-async def test_21_a_value_and_an_alarm_are_painted_soon(chain: Chain, browser: Browser):
-    """Generous, for a machine that does much else: the budgets are in `make bench-ward`."""
+async def test_21_values_and_alarms_are_painted(chain: Chain, browser: Browser):
+    """Each, and none late by more than a busy machine is; budgets: `make bench-ward`."""
     async with chain.take(1) as (bed,):
         page = await open_page(browser, chain.view)
         await page.evaluate(OBSERVE, bed.bed)
@@ -166,12 +168,12 @@ async def test_21_a_value_and_an_alarm_are_painted_soon(chain: Chain, browser: B
             bed.pinned = {"hr": rate}
             sent[str(rate)] = clock.now_ms()
             await chain.hospital.measure([bed])
-            await until(page, f"'{rate}' in window.seen", 5)
+            await until(page, f"'{rate}' in window.seen")
         bed.pinned = {"spo2": 79}
         text = "!!! SpO₂ 79 < 80"
         sent[text] = clock.now_ms()
         await chain.hospital.measure([bed])
-        await until(page, f"'{text}' in window.seen", 5)
+        await until(page, f"'{text}' in window.seen")
 
         seen = await page.evaluate("window.seen")
         late = {shown: seen[shown] - at for shown, at in sent.items()}

@@ -21,12 +21,12 @@ async def test_from_49_beds_a_screen_may_show_one_unit_and_keeps_it(
     async with showing(kafka.settings(), 52) as (hospital, view):
         page = await open_page(browser, view)
         await hospital.alarm(30, "spo2.desat", Priority.HIGH, value=79, limit=80)
-        await until(page, "document.querySelector('#units .high') !== null", 5)
+        await until(page, "document.querySelector('#units .high') !== null")
 
         await page.click("#units button:has-text('ICU1')")
         await page.reload()
         await page.wait_for_selector(".tile:not(.skeleton)")
-        await until(page, "document.querySelectorAll('.tile').length === 25", 5)
+        await until(page, "document.querySelectorAll('.tile').length === 25")
 
         assert await page.get_attribute("#ward", "data-density") == "m"
         # The alarm of the other unit is on its tab and in the bar.
@@ -44,9 +44,9 @@ async def test_a_ward_without_patients_is_no_longer_loading_when_frames_come(
         return None if is_cut else json.dumps(json.loads(frame) | {"b": []})
 
     page = await open_page(browser, view, frames=frames, there=".tile.skeleton")
-    await until(page, "document.body.classList.contains('lost')", 10)
+    await until(page, "document.body.classList.contains('lost')")
     is_cut = False
-    await page.wait_for_selector(".nobody", timeout=10_000)
+    await page.wait_for_selector(".nobody")
 
     assert await page.locator(".tile.skeleton").count() == 0
     await page.context.close()

@@ -69,7 +69,7 @@ async def test_the_keyboard_goes_to_every_page_and_the_ward_stays_live(charge: P
     await charge.keyboard.press("Enter")
     await charge.get_by_role("heading", name="Alarm log").wait_for()
     frame = await charge.evaluate(FRAME)
-    await until(charge, f"{FRAME} > {frame}", 3)
+    await until(charge, f"{FRAME} > {frame}")
 
     assert titles == ["Ward", "Alarms", "Burden", "What-if", "Limits", "System"]
     assert first == "/"
@@ -137,7 +137,7 @@ async def test_the_log_tells_who_did_what_where_and_why(chain: Chain, charge: Pa
         await paused(chain, bed)
         await go(charge, chain.view, f"alarms/{patient_id}", "Alarm log")
         row = ".ag-row:has-text('alarms paused')"
-        await charge.wait_for_selector(row, timeout=15_000)
+        await charge.wait_for_selector(row)
         cells = await charge.locator(f"{row} .ag-cell").all_inner_texts()
         rows = await charge.inner_text(".ag-center-cols-container")
         cookie = {"Cookie": f"icu_ward={chain.view.cookie}"}
@@ -186,10 +186,10 @@ async def test_the_burden_is_counted_and_each_drawing_is_told_in_words(
         bed.pinned = {"temp": 39.6}
         await go(charge, chain.view, "burden", "Alarm burden")
         top = ".report section:has-text('most frequent') tbody tr"
-        await until(charge, chip("low") + " > 0", 10)
+        await until(charge, chip("low") + " > 0")
         await charge.click("#burden-hours")
         await charge.locator(".dash-dropdown-option", has_text="last 8 h").click()
-        await charge.wait_for_selector(top, timeout=15_000)
+        await charge.wait_for_selector(top)
         words = await charge.locator(".drawing").evaluate_all(
             "drawings => drawings.map(d => d.ariaLabel)"
         )
@@ -209,7 +209,7 @@ async def test_a_limit_is_set_in_two_steps_and_taken_back(chain: Chain, charge: 
         field = charge.locator("fieldset", has=charge.get_by_title("spo2.low"))
         await field.locator("input").first.fill("87")
         await charge.click("#limits-review")
-        await until(charge, f"{PAGE}.includes('Say why')", 5)
+        await until(charge, f"{PAGE}.includes('Say why')")
         await charge.fill("#limits-reason", "COPD")
         await charge.click("#limits-review")
         confirm = charge.get_by_role("button", name="Confirm")
@@ -218,11 +218,11 @@ async def test_a_limit_is_set_in_two_steps_and_taken_back(chain: Chain, charge: 
         before = await charge.locator("tr.own").count()
         await confirm.click()
         own = "tr.own:has-text('87 %')"
-        await charge.wait_for_selector(own, timeout=15_000)
+        await charge.wait_for_selector(own)
         shown = await charge.inner_text(own)
         await charge.locator(own).get_by_role("button", name="Take back").click()
         await confirm.click()
-        await charge.wait_for_selector(own, state="detached", timeout=15_000)
+        await charge.wait_for_selector(own, state="detached")
 
     assert f"patient {patient_id}. spo2.low 87 %. For 12 h. Reason: COPD." in asked
     assert before == 0
@@ -241,32 +241,32 @@ async def test_what_if_proposes_and_the_ward_goes_on_meanwhile(
 ):
     async with chain.take(1) as (bed,):
         bed.pinned = {"temp": 39.4}  # above 39: temp.high, low, at once
-        await until(charge, f"{strip(bed.bed)}.startsWith('!')", 15)
+        await until(charge, f"{strip(bed.bed)}.startsWith('!')")
         await go(charge, chain.view, "whatif", "What-if")
         await choose(charge, "whatif-whom", bed.patient_id)
         await choose(charge, "whatif-code", "Temp > 39")
         await charge.fill("#whatif-limit", "40")
         frame = await charge.evaluate(FRAME)
         await charge.click("#whatif-run")
-        await charge.wait_for_selector("#whatif-progress progress", timeout=10_000)
-        await until(charge, f"{FRAME} > {frame} + 3", 10)
+        await charge.wait_for_selector("#whatif-progress progress")
+        await until(charge, f"{FRAME} > {frame} + 3")
         gone = "tr:has-text('temp.high')"
-        await charge.wait_for_selector(gone, timeout=60_000)
+        await charge.wait_for_selector(gone)
         counts = await charge.inner_text(gone)
         await charge.click("#whatif-propose")
-        await until(charge, f"{PAGE}.includes('Say why')", 5)
+        await until(charge, f"{PAGE}.includes('Say why')")
         await charge.fill("#whatif-reason", "usual for this patient")
         await charge.click("#whatif-propose")
-        await charge.wait_for_selector("#whatif-proposed a", timeout=15_000)
+        await charge.wait_for_selector("#whatif-proposed a")
         await charge.click("#whatif-proposed a")
-        await charge.wait_for_selector(".offer", timeout=15_000)
+        await charge.wait_for_selector(".offer")
         offer = await charge.inner_text(".offer")
         own = await charge.locator("tr.own").count()
         await charge.fill("#limits-reason", "agreed")
         await charge.get_by_role("button", name="Accept").click()
         await charge.get_by_role("button", name="Confirm").click()
-        await charge.wait_for_selector("tr.own:has-text('40 °C')", timeout=15_000)
-        await charge.wait_for_selector(".offer", state="detached", timeout=15_000)
+        await charge.wait_for_selector("tr.own:has-text('40 °C')")
+        await charge.wait_for_selector(".offer", state="detached")
 
     assert counts.split()[-2:] == ["1", "0"]
     assert f"{chain.by} proposes: temp.high 40.0 °C" in offer
@@ -279,10 +279,10 @@ async def test_a_run_is_cancelled(chain: Chain, charge: Page):
     await choose(charge, "whatif-code", "SpO₂ < 90")
     await charge.fill("#whatif-limit", "86")
     await charge.click("#whatif-run")
-    await charge.wait_for_selector("#whatif-progress progress", timeout=10_000)
+    await charge.wait_for_selector("#whatif-progress progress")
     is_free = await charge.is_disabled("#whatif-run")
     await charge.click("#whatif-cancel")
-    await until(charge, f"{PAGE}.includes('No answer: cancelled')", 15)
+    await until(charge, f"{PAGE}.includes('No answer: cancelled')")
 
     assert is_free
     assert not await charge.is_disabled("#whatif-run")
@@ -297,11 +297,11 @@ async def test_a_page_that_fails_says_a_code_and_the_ward_goes_on(
     await page.evaluate("dash_clientside.set_props('whatif-code', {value: 'nonsense'})")
     await page.click("#whatif-run")
     problem = "document.querySelector('#problem-text').textContent"
-    await until(page, f"/code [0-9a-f]{{6}}/.test({problem})", 5)
+    await until(page, f"/code [0-9a-f]{{6}}/.test({problem})")
     said = await page.evaluate(problem)
     code = said.partition("(code ")[2].partition(")")[0]
     frame = await page.evaluate(FRAME)
-    await until(page, f"{FRAME} > {frame}", 3)
+    await until(page, f"{FRAME} > {frame}")
     await page.click("#retry")
     await page.wait_for_selector("#problem", state="hidden")
 

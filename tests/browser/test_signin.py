@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from icu_stream.settings import Settings
 from tests.browser.hospital import Hospital, WardView
+from tests.browser.screen import PATIENCE_S
 from tests.identity import IdentityProvider
 from tests.kafka import Kafka, free_port
 
@@ -29,7 +30,7 @@ async def fetch(
 
     def ask() -> tuple[int, dict[str, str], str]:
         host = urllib.parse.urlsplit(view.address).netloc
-        client = http.client.HTTPConnection(host, timeout=5)
+        client = http.client.HTTPConnection(host, timeout=PATIENCE_S)
         try:
             client.request(method, path, body or None, headers=headers)
             answer = client.getresponse()
