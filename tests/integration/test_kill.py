@@ -144,7 +144,7 @@ async def test_alarms_flow_again_within_15_s_of_a_kill_without_static_membership
 
 
 async def test_sigterm_saves_everything_and_exits_with_0(kafka):
-    settings = kafka.settings(instance_id="the-only-one", checkpoint_s=30)
+    settings = kafka.settings(instance_id="the-only-one", checkpoint_s=10)
     worker = Worker(settings)
     await asyncio.to_thread(worker.start)
     try:
@@ -153,7 +153,7 @@ async def test_sigterm_saves_everything_and_exits_with_0(kafka):
                 await asyncio.sleep(2)
                 assert await asyncio.to_thread(worker.stop) == 0
                 await asyncio.to_thread(worker.start)
-                # 30 s between checkpoints: what a restart knows, the stop has saved.
+                # 10 s between checkpoints: what a restart knows, the stop has saved.
                 assert worker.metric("icu_repeated_total") == 0
         await assert_nothing_lost(settings, worker)
     finally:

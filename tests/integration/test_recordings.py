@@ -78,12 +78,12 @@ async def test_mimic_replay_at_200x_gives_the_alarms_of_the_reference(mimic):
     assert reference.compare(outcomes, alerts) == []
 
 
-async def test_1000_stays_as_fast_as_it_goes_lose_no_message(kafka):
+async def lose_no_message(kafka: Kafka, stays: int) -> None:
     path = recordings.need(recordings.PHYSIONET_2012)
     settings = kafka.settings()
     with Worker(settings) as worker:
         counts = await replay.run(
-            settings, path, math.inf, patients=1020, stop=asyncio.Event()
+            settings, path, math.inf, patients=stays, stop=asyncio.Event()
         )
         await replica.wait_until_applied(settings)
         assert await asyncio.to_thread(worker.stop) == 0
@@ -95,7 +95,18 @@ async def test_1000_stays_as_fast_as_it_goes_lose_no_message(kafka):
             pieces[patient_id][piece] = value
     states = [patient.restore(name, rows) for name, rows in pieces.items()]
     # 13 of the first 1,000 stays have no vital sign at all.
-    assert counts.patients == len(states) >= 1000
-    assert counts.messages == sum(state.messages for state in states) > 50_000
-    assert sum(state.duplicates + state.late + state.invalid for state in states) < 100
+    assert counts.patients == len(states) > 0.97 * stays
+    assert counts.messages == sum(state.messages for state in states) > 50 * stays
+    left = sum(state.duplicates + state.late + state.invalid for state in states)
+    assert left < 100
     assert found.dead == set()
+
+
+async def test_100_stays_as_fast_as_it_goes_lose_no_message(kafka):
+    await lose_no_message(kafka, 100)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+async def test_1000_stays_as_fast_as_it_goes_lose_no_message(kafka):
+    await lose_no_message(kafka, 1020)

@@ -14,8 +14,8 @@ from tests.integration.recordings import Message
 from tests.integration.reference import Record
 
 
-PHYSIONET_STAYS = 400
-EICU_STAYS = 200
+PHYSIONET_STAYS = 150
+EICU_STAYS = 100
 
 
 def replayed(messages: list[Message]) -> list[Record]:
