@@ -25,7 +25,7 @@ PIP_QUIET := --quiet --disable-pip-version-check --no-input
 # Widths on a page are tested: with the fonts that Debian's desktops have.
 CHROMIUM := chromium fonts-dejavu-core fonts-liberation
 MERMAID := 11.17.2
-LONG := tests/browser $(addprefix tests/integration/test_,kill.py archive.py pager.py pager_outbox.py)
+LONG := tests/browser tests/integration/test_kill.py
 # How a lock is made: for every Python and platform that we support, with hashes.
 COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -1,4 +1,4 @@
-"""One Chromium, and two wards of 16 beds for all tests of the page.
+"""One Chromium, and two wards of 16 beds for all tests of the page, and not for others.
 
 Of the one (`chain`) everything is real but the monitors; for the other (`shared`) a test
 says itself what the worker stated. A test takes beds of its own, or a ward of its own.
@@ -16,7 +16,7 @@ from tests.browser.screen import ARGUMENTS, faultless
 from tests.kafka import Kafka
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     """The browser."""
     async with async_playwright() as playwright:
@@ -27,14 +27,14 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
         await running.close()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def shared(kafka: Kafka) -> AsyncIterator[tuple[Hospital, WardView]]:
     """A ward of 16 beds that all speak."""
     async with showing(kafka.settings(), 16) as running:
         yield running
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def chain(kafka: Kafka) -> AsyncIterator[Chain]:
     """Monitors, the real worker and the real ward: tests.browser.chain says how to use it."""
     async with linked(kafka.settings()) as running:

@@ -310,6 +310,8 @@ async def test_25_paper_is_black_on_white_with_marks_patient_and_time(
         f"alarms.html?{urlencode({'bed': patient})}": "tbody tr",
         "burden": ".report .figures",
     }
+    # The sheet opens the browser's dialogue by itself, beside which no page is printed.
+    await page.add_init_script("window.print = () => { window.isAsked = true; }")
 
     for path, there in sheets.items():
         await page.emulate_media(media="screen")
@@ -320,6 +322,7 @@ async def test_25_paper_is_black_on_white_with_marks_patient_and_time(
 
         assert await page.evaluate(NOT_ON_PAPER) == [], path
         assert await page.evaluate(NUMBERED), path
+        assert bool(await page.evaluate("window.isAsked")) == path.startswith("alarms")
         text = await page.inner_text("body")
         if path != "burden":
             assert "!!!" in text, path

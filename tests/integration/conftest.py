@@ -1,13 +1,6 @@
 """The order of tests: what takes long in the background begins first and ends last."""
 
-from collections.abc import Iterator
-
 import pytest
-
-from tests import service
-from tests.kafka import Kafka
-from tests.postgres import Postgres
-from tests.service import House
 
 
 FIRST = "test_mimic_replay_at_200x_begins"
@@ -18,10 +11,3 @@ LAST = "test_mimic_replay_at_200x_gives_the_alarms_of_the_reference"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Move the two ends of the long replay to the ends of the run."""
     items.sort(key=lambda item: (item.name == LAST) - (item.name == FIRST))
-
-
-@pytest.fixture(scope="session")
-def house(kafka: Kafka, postgres_server: Postgres) -> Iterator[House]:
-    """One ward with an archive and an API, for all tests of the API."""
-    with service.house(kafka, postgres_server) as running:
-        yield running

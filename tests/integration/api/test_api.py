@@ -270,12 +270,20 @@ async def test_what_was_archived_is_read_back(house: House, nurse: Client):
         return [alert.alert_id for alert in alerts if alert.priority == "high"]
 
     found = await until(stored, "the alarm in the store")
+    await nurse.judge(alert_id, actionable=False)
+    await nurse.judge(alert_id, actionable=True)
     async with Client(house.api.url, house.tokens[Role.CHARGE]) as charge:
-        burden = await charge.burden(hours=1)
+
+        async def judged() -> Any:
+            asked = await charge.burden(hours=1, bed=monitor.bed)
+            return asked if asked.total.feedback.actionable else None
+
+        burden = await until(judged, "the last word on it")
 
     assert found == [alert_id]
     assert burden.total.alarms["high"] >= 1
     assert burden.total.bed_days > 0
+    assert burden.total.feedback.marked == 1
 
 
 async def tag_of(client: Client, path: str) -> str:

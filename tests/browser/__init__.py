@@ -1,0 +1,1 @@
+"""The ward view in a browser."""

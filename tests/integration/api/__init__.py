@@ -1,0 +1,1 @@
+"""The API with all that it needs."""
