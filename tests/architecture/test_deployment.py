@@ -157,6 +157,18 @@ def test_our_containers_have_no_more_rights_than_they_need(name: str):
 
 
 @pytest.mark.parametrize("name", COMPOSE)
+def test_where_processors_are_short_broker_and_worker_go_first(name: str):
+    shares = {
+        title: row.get("cpu_shares", 1024)
+        for title, row in compose(name)["services"].items()
+    }
+    first = {title for title, share in shares.items() if share == 8192}
+
+    assert set(shares.values()) == {1024, 8192}
+    assert {re.sub(r"-\d$", "", title) for title in first} == {"kafka", "worker"}
+
+
+@pytest.mark.parametrize("name", COMPOSE)
 def test_no_password_is_in_a_compose_file(name: str):
     for title, row in compose(name)["services"].items():
         environment = row.get("environment", {})
