@@ -174,6 +174,7 @@ class Receiver:
         answer = self.act(got)
         if answer == "hang":
             await asyncio.sleep(60)
+            return web.Response(status=504)
         if answer == "reset":
             assert request.transport is not None
             held = request.transport.get_extra_info("socket")

@@ -29,6 +29,7 @@ import typer
 from icu_stream import clock, profiles
 from tests import influx, postgres
 from tests.benchmarks import (
+    faults,
     latency,
     memory,
     profiling,
@@ -282,6 +283,29 @@ class Bench:
             "tail": tail,
         }
 
+    def faults(self) -> None:
+        """From a message to its alert, while all that is beside the alarm's way fails."""
+        _say("latency alone, with all processes, and while what they need fails")
+        with _stores() as (relational, series):
+            found = faults.run(self.kafka, relational, series, self.size.latency)
+        for what, spread in (
+            ("with archive, API, pager, gateway", found.beside),
+            ("the same, and all that they need fails", found.failing),
+        ):
+            for name, budget in (("p50", P50_MS), ("p99", P99_MS)):
+                self.rows.append(
+                    Row(
+                        what=f"produced to alert readable, {faults.BEDS} beds, {what}, {name}",
+                        unit="ms",
+                        runs=[getattr(spread, name)],
+                        better="less",
+                        budget=budget,
+                        peer=("the worker alone", getattr(found.alone, name)),
+                        note=f"{spread.count} alerts, max {spread.max} (alone {found.alone.max})",
+                    )
+                )
+        self.details["faults"] = found
+
     def memory(self) -> None:
         """Memory a bed."""
         few, many = self.size.memory
@@ -353,14 +377,8 @@ class Bench:
 
     def storage(self) -> None:
         """What either store takes a second, beside the barest way into it."""
-        bin_, program = postgres.binaries(), influx.binary()
-        assert bin_ is not None, "PostgreSQL is not installed"
-        assert program is not None, "InfluxDB is not installed"
         _say(f"{self.size.points:,} points into each store")
-        with (
-            Postgres(bin_, quick=False) as relational,
-            InfluxServer(program) as series,
-        ):
+        with _stores() as (relational, series):
             found = storage.run(relational, series, self.size.points, self.size.repeats)
         for name, ours, what, peer in (
             ("PostgreSQL", found.postgres, "COPY, no key", found.copy),
@@ -383,6 +401,16 @@ class Bench:
 def _peer(name: str, rates: dict[str, list[float]]) -> tuple[str, float] | None:
     runs = sorted(rates[name])
     return (name, runs[len(runs) // 2]) if runs else None
+
+
+@contextlib.contextmanager
+def _stores() -> Iterator[tuple[Postgres, InfluxServer]]:
+    """Both, with their own settings for durability."""
+    bin_, program = postgres.binaries(), influx.binary()
+    assert bin_ is not None, "PostgreSQL is not installed"
+    assert program is not None, "InfluxDB is not installed"
+    with Postgres(bin_, quick=False) as relational, InfluxServer(program) as series:
+        yield relational, series
 
 
 def has_quix() -> bool:
@@ -504,6 +532,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "throughput": Bench.throughput,
     "two-workers": Bench.two_workers,
     "latency": Bench.latency,
+    "faults": Bench.faults,
     "memory": Bench.memory,
     "recovery": Bench.recovery,
     "storage": Bench.storage,
