@@ -199,9 +199,11 @@ class Client:
         """The limits in force."""
         return await self._ask("GET", f"{_patient(patient_id)}/limits", Limits)
 
-    async def burden(self, *, hours: int = 24, unit: str | None = None) -> Burden:
-        """What alarms asked of people."""
-        query = {"hours": hours, "unit": unit}
+    async def burden(
+        self, *, hours: int = 24, unit: str | None = None, bed: str | None = None
+    ) -> Burden:
+        """What alarms asked of people: of all, of a unit's beds, of one bed."""
+        query = {"hours": hours, "unit": unit, "bed": bed}
         return await self._ask("GET", "/v1/burden", Burden, query=query)
 
     async def system(self) -> System:

@@ -16,7 +16,7 @@ import msgspec
 
 from icu_stream.contracts.alerts import Alert
 from icu_stream.contracts.audit import AuditEntry
-from icu_stream.contracts.commands import Command, CommandResult
+from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.scores import Scores
 from icu_stream.errors import ContractError
 from icu_stream.settings import Settings
@@ -155,13 +155,20 @@ class Records:
         *,
         patient_id: str | None = None,
         command_id: str | None = None,
+        to: CommandType | None = None,
         start_ms: int | None = None,
         end_ms: int | None = None,
         after: str | None = None,
         most: int = 100,
     ) -> Page[CommandResult]:
-        """The answers, the newest first; as `alarms`."""
-        asked = _Asked({"patient_id": patient_id, "command_id": command_id})
+        """The answers, to one type of command or all, the newest first; as `alarms`."""
+        asked = _Asked(
+            {
+                "patient_id": patient_id,
+                "command_id": command_id,
+                "body ->> 'type'": to,
+            }
+        )
         asked.span("time_ms", start_ms, end_ms)
         return await self._page(
             "command_results",

@@ -1,6 +1,6 @@
 """Burden: what alarms asked of people, from the store; by the worker's own definitions.
 
-Alerts are folded as the worker folds them. Monitored time is counted in steps of 15 min in
+Alerts and feedback are folded as the worker folds them. Monitored time is counted in steps of 15 min in
 which something was measured of a patient who had an alarm, or who is on the ward now.
 """
 
@@ -11,6 +11,7 @@ from icu_stream.api.messages import UNSET, Burden, Hours
 from icu_stream.api.problems import Kind
 from icu_stream.api.table import Ask, Nothing, Route
 from icu_stream.clock import now_ms
+from icu_stream.contracts.commands import CommandResult, CommandType
 from icu_stream.domain import burden
 from icu_stream.domain.burden import HOUR_MS, Heard, Question, Report
 from icu_stream.storage.reading import MOST
@@ -28,6 +29,7 @@ async def see_burden(ask: Ask[Nothing, Hours, None]) -> Burden:
     query, past, clock_ms = ask.query, ask.parts.past, now_ms()
     begin_ms = (clock_ms // HOUR_MS - query.hours + 1) * HOUR_MS
     folded = await _folded(past, begin_ms, clock_ms)
+    await _marked(past, folded, begin_ms, clock_ms)
     for patient in ask.parts.present.patients():
         entry = folded.setdefault(patient.patient_id, burden.new(patient.patient_id))
         entry.bed = patient.bed or entry.bed
@@ -74,6 +76,29 @@ async def _folded(
             return folded
 
 
+async def _marked(
+    past: Records, folded: dict[str, burden.Burden], begin_ms: int, end_ms: int
+) -> None:
+    """What people thought of alarms since then, the last word last."""
+    answers: list[CommandResult] = []
+    after: str | None = None
+    while True:
+        page = await past.command_results(
+            to=CommandType.FEEDBACK,
+            start_ms=begin_ms,
+            end_ms=end_ms,
+            after=after,
+            most=MOST,
+        )
+        answers += page.rows
+        if (after := page.after) is None:
+            break
+    for answer in reversed(answers):
+        entry = folded.get(answer.patient_id or "")
+        if entry is not None:
+            burden.mark(entry, answer)
+
+
 async def _watched(
     past: Records,
     entry: burden.Burden,
@@ -96,7 +121,7 @@ ROUTES = (
         method="GET",
         path="/v1/burden",
         summary="What alarms asked of people",
-        detail="Without feedback; that is in the audit trail. docs/burden.md.",
+        detail="By what the store holds. docs/burden.md.",
         handle=see_burden,
         needs=Page.BURDEN,
         query=Hours,
