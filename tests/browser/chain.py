@@ -194,7 +194,9 @@ async def linked(
     if not settings.ward_user:
         person = {"ward_user": BY, "ward_role": "charge"}
         settings = settings.model_copy(update=person)
-    worker, view = Worker(settings), WardView(settings)
+    # One that a test stops for seconds, on a machine that does much else, does not give up.
+    patient = settings.model_copy(update={"session_timeout_s": 30.0})
+    worker, view = Worker(patient), WardView(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(worker.kill)
         stack.callback(view.kill)
