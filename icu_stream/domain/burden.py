@@ -30,6 +30,7 @@ not); of the marks the oldest go.
 """
 
 import math
+import re
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -67,6 +68,9 @@ MAX_MARKS = 256
 MAX_BEDS = 8
 # Ours: a profile has less than a hundred codes.
 MAX_CODES = 256
+
+# At the end of a bed's name, with a letter behind it or without: `B12`, `Bay 3a`.
+_NUMBER = re.compile(r"[_ ./]*\d+\D?$")
 
 # Said beside the numbers.
 DEFINITIONS = {
@@ -441,12 +445,16 @@ def restore(patient_id: str, pieces: Mapping[bytes, bytes]) -> Burden:
 
 
 def unit_of(bed: str) -> str:
-    """The unit of a bed: what stands before its last `-`; none without one.
+    """The unit of a bed: what stands before its last `-`, or else before its number.
 
-    >>> unit_of("ICU1-07"), unit_of("A-3-B"), unit_of("12")
-    ('ICU1', 'A-3', '')
+    >>> unit_of("ICU1-07"), unit_of("A-3-B"), unit_of("B12"), unit_of("12"), unit_of("Window")
+    ('ICU1', 'A-3', 'B', '', '')
     """
-    return bed.rpartition("-")[0]
+    unit, dash, _ = bed.rpartition("-")
+    if dash:
+        return unit
+    number = _NUMBER.search(bed)
+    return bed[: number.start()] if number else ""
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):

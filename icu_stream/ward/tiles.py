@@ -21,8 +21,6 @@ one bed are never mixed in one tile. Rows are dictionaries with short keys, for 
 what travels to the browsers (see frames.py for the format).
 """
 
-import re
-
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -35,6 +33,7 @@ from icu_stream.contracts.scores import Scores
 from icu_stream.contracts.signals import BY_CODE
 from icu_stream.contracts.vitals import Vitals
 from icu_stream.domain import artefact, decoding, pause
+from icu_stream.domain.burden import unit_of
 from icu_stream.ward import wording
 from icu_stream.ward.bed import Record
 from icu_stream.ward.deadman import DeadMan
@@ -766,15 +765,6 @@ class Ward:
         return [patient.partition for patient in self._patients.values()]
 
 
-def unit_of(bed: str) -> str:
-    """The unit in a bed's name: what stands before its number.
-
-    >>> unit_of("ICU1-07"), unit_of("B12"), unit_of("Window")
-    ('ICU1', 'B', 'Window')
-    """
-    return re.sub(r"[-_ ./]*\d+\D?$", "", bed) or bed
-
-
 def _fresh_ms(code: str, interval_s: float | None) -> float:
     if code in _CUFF:
         return 1000 * ((interval_s or _CUFF_CYCLE_S) + _CUFF_GRACE_S)
@@ -831,4 +821,4 @@ def _empty_row(bed: str) -> Row:
 
 
 def _place(bed: str, patient_id: str) -> list[str]:
-    return [bed, patient_id, unit_of(bed)]
+    return [bed, patient_id, unit_of(bed) or bed]

@@ -11,7 +11,7 @@ from icu_stream.contracts.commands import Command, CommandResult, CommandType
 from icu_stream.contracts.heartbeats import Heartbeat
 from icu_stream.contracts.scores import News2, Scores
 from icu_stream.contracts.vitals import Vitals
-from icu_stream.ward.tiles import POINTS, Row, Ward, unit_of
+from icu_stream.ward.tiles import POINTS, Row, Ward
 
 
 T0 = 1_795_492_540_000  # a whole multiple of five seconds
@@ -702,10 +702,14 @@ def test_a_patient_without_a_bed_is_shown_by_its_id(page: Page):
 
 @pytest.mark.parametrize(
     ("bed", "unit"),
-    [("ICU1-07", "ICU1"), ("ICU1-07b", "ICU1"), ("12", "12"), ("", "")],
+    [("ICU1-07", "ICU1"), ("ICU1-07b", "ICU1"), ("B12", "B"), ("Window", "Window")],
 )
-def test_the_unit_is_what_stands_before_the_number(bed: str, unit: str):
-    assert unit_of(bed) == unit
+def test_the_unit_is_that_of_the_burden_or_the_bed_itself(
+    page: Page, bed: str, unit: str
+):
+    page.measure(bed=bed, hr=80)
+
+    assert page.at(0)["d"] == [bed, "p-1", unit]
 
 
 # --- changes, snapshot, line
