@@ -13,6 +13,11 @@ from aiohttp.log import server_logger
 from icu_stream.errors import ConfigurationError
 
 
+# Longer than a proxy keeps a connection that it may use again (nginx: 60 s), or it would
+# ask into one that ends.
+IDLE_S = 75.0
+
+
 def told_to_end(*more: signal.Signals) -> asyncio.Event:
     """An event of the running loop that SIGTERM, SIGINT or one of some more sets."""
     told = asyncio.Event()
@@ -63,7 +68,8 @@ async def listening(
 ) -> AsyncIterator[int]:
     """Serve an application as long as the context; gives its port.
 
-    There is no access log: its lines would hold who asked from where, for ever.
+    There is no access log: its lines would hold who asked from where, for ever. A
+    connection that has not asked anything whole for `IDLE_S` is closed.
 
     Args:
         app: What is served.
@@ -76,7 +82,13 @@ async def listening(
     Raises:
         ConfigurationError: The port is taken, or the address is none of ours.
     """
-    runner = web.AppRunner(app, access_log=None, logger=log, shutdown_timeout=stop_s)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        logger=log,
+        shutdown_timeout=stop_s,
+        keepalive_timeout=IDLE_S,
+    )
     await runner.setup()
     try:
         try:
