@@ -28,17 +28,20 @@ from urllib.parse import quote, unquote, urlsplit
 
 import aiohttp
 
-from aioinflux import InfluxDBClient
-from aioinflux.client import InfluxDBError, InfluxDBWriteError
-
 from icu_stream.contracts.topics import DAY_MS
 from icu_stream.errors import ContractError, StorageError
+from icu_stream.lean import without
 from icu_stream.observability import log
 from icu_stream.settings import Settings
 from icu_stream.storage.intake import Measured, Row, Said
 from icu_stream.storage.sampling import Figures
 from icu_stream.storage.series import MINUTE_MS, QUARTER_MS, Minute, in_portions
 
+
+# Half a second and 50 MB; for answers as tables, which we do not ask for.
+with without("pandas"):
+    from aioinflux import InfluxDBClient
+    from aioinflux.client import InfluxDBError, InfluxDBWriteError
 
 VITALS, SCORES, MINUTES, QUARTERS = "vitals", "scores", "vitals_1m", "vitals_15m"
 # The retention policy of the downsamples; all else is in the database's own.
