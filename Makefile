@@ -25,7 +25,9 @@ PIP_QUIET := --quiet --disable-pip-version-check --no-input
 # Widths on a page are tested: with the fonts that Debian's desktops have.
 CHROMIUM := chromium fonts-dejavu-core fonts-liberation
 MERMAID := 11.17.2
-LONG := tests/browser tests/integration/test_kill.py
+# What runs beside the rest, as it waits for most of its time: pages; kills and outages.
+PAGES := tests/browser
+OUTAGES := $(addprefix tests/integration/test_,kill.py worker.py sources.py gateways.py bad_input.py)
 # How a lock is made: for every Python and platform that we support, with hashes.
 COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -100,17 +102,18 @@ tools: $(VENV)/.dev
 demo: $(VENV)/.runtime
 	@$(BIN)/icu-stream demo $(ARGS)
 
-# Two at once: pages and kills wait for most of their time, beside all else.
 test: lint tools
 	@echo "pytest"
 ifdef ARGS
 	@$(BIN)/python -m pytest -q $(ARGS)
 else
-	@log=$$(mktemp); status=0; \
-	$(BIN)/python -m pytest -q $(LONG) >"$$log" 2>&1 & long=$$!; \
-	trap 'kill $$long 2>/dev/null || true; rm -f "$$log"' EXIT; \
-	$(BIN)/python -m pytest -q tests $(LONG:%=--ignore=%) || status=$$?; \
-	wait $$long || status=$$?; cat "$$log"; exit $$status
+	@logs=$$(mktemp -d); status=0; \
+	$(BIN)/python -m pytest -q $(PAGES) >"$$logs/pages" 2>&1 & pages=$$!; \
+	$(BIN)/python -m pytest -q $(OUTAGES) >"$$logs/outages" 2>&1 & outages=$$!; \
+	trap 'kill $$pages $$outages 2>/dev/null || true; rm -rf "$$logs"' EXIT; \
+	$(BIN)/python -m pytest -q tests $(addprefix --ignore=,$(PAGES) $(OUTAGES)) || status=$$?; \
+	wait $$pages || status=$$?; wait $$outages || status=$$?; \
+	cat "$$logs"/*; exit $$status
 endif
 
 conformance: tools
