@@ -9,7 +9,6 @@ import pytest
 
 from playwright.async_api import Browser, Page
 
-from icu_stream import clock
 from tests.browser.chain import Chain
 from tests.browser.screen import (
     DIGITS,
@@ -27,9 +26,9 @@ from tests.worker import Worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-# Moment at which each text of a tile was painted, by the text.
+# Each text of a tile that was painted.
 OBSERVE = """(bed) => {
-  window.seen = {};
+  window.seen = new Set();
   const painted = (work) => requestAnimationFrame(() => {
     const channel = new MessageChannel();
     channel.port1.onmessage = work;
@@ -37,9 +36,8 @@ OBSERVE = """(bed) => {
   });
   const tile = document.querySelector(`.tile[data-bed="${bed}"]`);
   const look = () => painted(() => {
-    const now = Date.now();
     for (const place of [".n.hr span", ".al"])
-      window.seen[tile.querySelector(place).textContent] ??= now;
+      window.seen.add(tile.querySelector(place).textContent);
   });
   new MutationObserver(look).observe(tile, {
     subtree: true, characterData: true, childList: true,
@@ -159,24 +157,17 @@ async def test_20_eight_tabs_are_all_live(chain: Chain, browser: Browser):
 
 
 async def test_21_values_and_alarms_are_painted(chain: Chain, browser: Browser):
-    """Each, and none late by more than a busy machine is; budgets: `make bench-ward`."""
+    """Each of them; how soon is measured by `make bench-ward`."""
     async with chain.take(1) as (bed,):
         page = await open_page(browser, chain.view)
         await page.evaluate(OBSERVE, bed.bed)
-        sent: dict[str, int] = {}
+
         for rate in (91, 93, 95, 97):
             bed.pinned = {"hr": rate}
-            sent[str(rate)] = clock.now_ms()
             await chain.hospital.measure([bed])
-            await until(page, f"'{rate}' in window.seen")
+            await until(page, f"window.seen.has('{rate}')")
         bed.pinned = {"spo2": 79}
-        text = "!!! SpO₂ 79 < 80"
-        sent[text] = clock.now_ms()
         await chain.hospital.measure([bed])
-        await until(page, f"'{text}' in window.seen")
+        await until(page, "window.seen.has('!!! SpO₂ 79 < 80')")
 
-        seen = await page.evaluate("window.seen")
-        late = {shown: seen[shown] - at for shown, at in sent.items()}
-
-        assert max(late.values()) < 2_000, late
         await page.context.close()
