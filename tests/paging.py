@@ -149,7 +149,7 @@ class Receiver:
         ]
 
     async def until(
-        self, is_enough: Callable[["Receiver"], object], timeout_s: float = 15
+        self, is_enough: Callable[["Receiver"], object], timeout_s: float = 60
     ) -> None:
         """Wait until what came is enough."""
         async with asyncio.timeout(timeout_s):

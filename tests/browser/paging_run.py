@@ -184,12 +184,12 @@ async def _page(
             if got.data["dedup_key"].startswith(key)
         ]
 
-    await receiver.until(lambda _: paged("okafor", "trigger"), 40)
+    await receiver.until(lambda _: paged("okafor", "trigger"))
     moments.append(Moment("first level", clock.now_ms(), "RN Okafor is paged"))
     await page.click(f".tile[data-bed='{patient.bed}']")
     await until(page, f"{opened}.includes('above 140')")
     moments.append(Moment("ward view", clock.now_ms(), "the alarm is shown"))
-    await receiver.until(lambda _: paged("lindqvist", "trigger"), 40)
+    await receiver.until(lambda _: paged("lindqvist", "trigger"))
     moments.append(Moment("second level", clock.now_ms(), "RN Lindqvist is paged"))
     assert await _answer(pager, paged("lindqvist", "trigger")[0].id) == 200
     text = "accepted, by a signed webhook"

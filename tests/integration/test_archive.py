@@ -40,7 +40,7 @@ from tests.kafka import ROOT, Kafka, free_port
 from tests.postgres import Postgres
 
 
-WAIT_S = 30
+WAIT_S = 60
 QUARTER_MS = 15 * MINUTE_MS
 
 

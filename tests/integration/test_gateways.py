@@ -216,7 +216,7 @@ async def test_bad_clients_never_disturb_a_good_one(
     assert [(v.time, v.values) for v in await kept(site, "p-0001")] == [
         (begin_ms + 1_000 * n, {"hr": n % 300}) for n in range(len(answers))
     ]
-    assert longest_s < 5.0
+    assert longest_s < 10.0
     assert "\rMSA|CA|c-new\r" in newcomer
     # The bad ones were let go, and nothing of them was kept.
     assert (
@@ -233,7 +233,7 @@ async def test_a_client_that_is_slow_or_deaf_is_let_go(hl7: Gateway, site: Setti
     slow_s, _ = await asyncio.gather(slow(hl7.port), deaf(hl7.port))
 
     # hl7_message_s is 1 s here.
-    assert 1.0 < slow_s < 4.0
+    assert 1.0 < slow_s < 10.0
     assert hl7.metric(trouble("slow")) == before + 2
     assert await kept(site, "p-0666") == []
 

@@ -108,7 +108,7 @@ class Desk:
         )
         return [tuple(row) for row in found]
 
-    async def settled(self, timeout_s: float = 15) -> None:
+    async def settled(self, timeout_s: float = 60) -> None:
         async with asyncio.timeout(timeout_s):
             while (await self.outbox.tally()).waiting:  # noqa: ASYNC110 - others change it
                 await asyncio.sleep(0.02)
@@ -236,7 +236,7 @@ async def test_levels_are_paged_one_after_the_other_until_somebody_has_seen_it(
         await desk.settled()
 
     first, second = receiver.of("okafor")[0], receiver.of("lindqvist")[0]
-    assert 0.25 <= second.at_s - first.at_s <= 2
+    assert 0.25 <= second.at_s - first.at_s <= 10
     assert (first.data["level"], second.data["level"]) == (1, 2)
     assert receiver.of("meyer") == []
     assert {got.path for got in receiver.got if got.action == "acknowledge"} == {
@@ -467,7 +467,7 @@ async def test_a_target_that_hangs_keeps_no_other_from_its_pages(
         await receiver.until(lambda r: len(r.of("lindqvist")) == 40)
         took_s = clock.monotonic_s() - began_s
 
-    assert took_s < 2 * made.timeout_s
+    assert took_s < 5 * made.timeout_s  # one after the other they would take 40 of it
     assert len(receiver.of("okafor")) <= 8  # four at once, of which each takes 2 s
 
 

@@ -27,7 +27,7 @@ from tests.kafka import ROOT
 from tests.service import House, Process
 
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 async def until(ask: Callable[[], Awaitable[Any]], what: str = "it") -> Any:
