@@ -309,6 +309,11 @@ class IcuApp(faust.App):
         # Faust would go on without the chunk. (`@app.agent(on_error=)` is a TypeError.)
         self.fatal(Exit.AGENT, f"agent {agent.name}: {exc!r}", exc)
 
+    def _crash(self, reason: BaseException) -> None:
+        # A service of Faust failed. It would stop all others in order, which takes
+        # seconds and waits for what may have failed.
+        self.fatal(Exit.CRASHED, f"a part of Faust failed: {reason!r}", reason)
+
     async def _or_fatal(self, work: Coroutine[Any, Any, None]) -> None:
         """Faust logs what its callbacks raise, and goes on; we do not."""
         try:

@@ -50,6 +50,7 @@ class Exit(IntEnum):
     AGENT = 72
     FENCED = 73
     GAP = 74
+    CRASHED = 75
 
 
 # A checkpoint may take at most this share of the time: under load they grow rarer.

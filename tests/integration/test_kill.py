@@ -36,7 +36,7 @@ FLOW_AGAIN_S = 15.0
 
 @contextlib.asynccontextmanager
 async def produced(settings: Settings, seed: int) -> AsyncIterator[None]:
-    """Produce about 1,500 messages a second until the block ends."""
+    """Produce about 600 messages a second until the block ends."""
     done = asyncio.Event()
 
     async def produce() -> None:
@@ -52,7 +52,7 @@ async def produced(settings: Settings, seed: int) -> AsyncIterator[None]:
             await producer.flush()
             if done.is_set():
                 break
-            await asyncio.sleep(0.025)
+            await asyncio.sleep(0.1)
         await producer.stop()
 
     task = asyncio.create_task(produce())

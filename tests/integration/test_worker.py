@@ -1,5 +1,6 @@
 """The worker as an operator meets it: start, refusals, metrics, Faust's own commands."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -159,8 +160,12 @@ async def test_a_crc32_producer_is_sent_on_once_and_counted(settings):
         assert worker.metric("icu_forwarded_total") == len(forwarded)
     for record in forwarded:
         assert record.partition == bus.partition_of(record.key.decode(), 4)
-    rows = replica.decoded(found.alerts)
-    assert sorted(row["patient_id"] for row in rows) == sorted(patients)
+    raised = [
+        row["patient_id"]
+        for row in replica.decoded(found.alerts)
+        if (row["code"], row["event"]) == ("spo2.desat", "raised")
+    ]
+    assert sorted(raised) == sorted(patients)
 
 
 async def test_a_rule_that_raises_concerns_one_bed_and_one_record(settings):
@@ -306,3 +311,14 @@ async def test_a_bed_that_falls_silent_alarms_by_the_clock(worker):
 
     (row,) = alerts
     assert (row["code"], row["onset"]) == ("bed.no_data", start + 10_000)
+
+
+async def test_a_part_of_faust_that_fails_ends_the_worker_at_once(settings):
+    worker = Worker(settings, module="tests.integration.crashing").start(wait=False)
+    try:
+        assert await asyncio.to_thread(worker.wait, 60) == 75, worker.log_tail()
+    finally:
+        worker.kill()
+
+    said = worker.log.read_text()
+    assert "a part of Faust failed: KafkaTimeoutError('planted') (exit 75)" in said
