@@ -102,7 +102,8 @@ tools: $(VENV)/.dev
 demo: $(VENV)/.runtime
 	@$(BIN)/icu-stream demo $(ARGS)
 
-test: lint tools
+test: $(VENV)/.dev
+	@$(MAKE) --no-print-directory -j2 lint tools
 	@echo "pytest"
 ifdef ARGS
 	@$(BIN)/python -m pytest -q $(ARGS)
