@@ -6,6 +6,7 @@ The table is printed in docs/security.md; tests run every process with these rig
 """
 
 import shlex
+import time
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -24,6 +26,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from icu_stream import clock
 from icu_stream.contracts.topics import (
     ALERTS,
     AUDIT,
@@ -45,6 +48,7 @@ from icu_stream.settings import Settings
 # RFC 7677 wants 4096 or more, and so does Kafka.
 SCRAM_ITERATIONS = 4096
 TIMEOUT_S = 30.0
+_LOOK_S = 0.05
 
 
 class Rights(NamedTuple):
@@ -215,6 +219,7 @@ def apply(settings: Settings, passwords: Mapping[str, str]) -> None:
         rights = client.create_acls(lists, request_timeout=TIMEOUT_S)
         for future in (*users.values(), *rights.values()):
             future.result(TIMEOUT_S)
+        _wait_until_known(client, lists)
     except (KafkaException, TimeoutError) as error:
         reason = error.args[0].str() if error.args else type(error).__name__
         msg = (
@@ -222,6 +227,28 @@ def apply(settings: Settings, passwords: Mapping[str, str]) -> None:
             "administrator: see ICU_TLS_CERT, ICU_TLS_KEY and super.users"
         )
         raise ConfigurationError(msg) from error
+
+
+def _wait_until_known(client: AdminClient, lists: list[AclBinding]) -> None:
+    """A broker goes by them a moment after it has confirmed them."""
+    anything: Any = None
+    every = AclBindingFilter(
+        ResourceType.ANY,
+        anything,
+        ResourcePatternType.ANY,
+        anything,
+        anything,
+        AclOperation.ANY,
+        AclPermissionType.ANY,
+    )
+    deadline = clock.monotonic_s() + TIMEOUT_S
+    while True:
+        found = client.describe_acls(every, request_timeout=TIMEOUT_S)
+        if set(found.result(TIMEOUT_S)).issuperset(lists):
+            return
+        if clock.monotonic_s() > deadline:
+            raise TimeoutError
+        time.sleep(_LOOK_S)
 
 
 _RESOURCES = {

@@ -125,7 +125,8 @@ class InfluxServer:
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
-                self.ask("SELECT * FROM /.*/ LIMIT 1", name)
+                for policy, *_ in self.ask("SHOW RETENTION POLICIES", name):
+                    self.ask(f'SELECT * FROM "{policy}"./.*/ LIMIT 1', name)  # noqa: S608
             except AssertionError:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
