@@ -24,6 +24,7 @@ monitors are silent is in the age of the vitals.
 Pure: it is told what happened and when, and reads no clock.
 """
 
+import math
 import statistics
 
 from collections import Counter, deque
@@ -107,7 +108,7 @@ class Spread(NamedTuple):
         return cls(
             known[-1],
             round(statistics.median(ordered)),
-            ordered[int(0.95 * (len(ordered) - 1))],
+            ordered[math.ceil(0.95 * len(ordered)) - 1],  # the nearest rank
             len(ordered),
         )
 

@@ -272,3 +272,17 @@ def test_a_screen_that_has_drawn_the_newest_proof_is_measured_and_no_other():
     assert not deadman.hear_screen("\ud800", T0 + 95)
     assert not deadman.hear_screen(b"\xff", T0 + 95)
     assert deadman.painted == Spread(90, 90, 90, 1)
+
+
+@pytest.mark.parametrize(
+    ("times", "spread"),
+    [
+        ([], None),
+        ([159, 137], Spread(137, 148, 159, 2)),
+        (list(range(1, 101)), Spread(100, 50, 95, 100)),
+    ],
+)
+def test_of_few_and_of_many_nineteen_in_twenty_took_at_most_so_long(
+    times: list[int], spread: Spread | None
+):
+    assert Spread.over(times) == spread
