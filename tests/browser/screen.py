@@ -17,6 +17,8 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 FULL_HD = (1920, 1080)
 # For what a machine that does much else may take; how soon is measured by `make bench-ward`.
 PATIENCE_S = 60.0
+# A hop that dies is told on every page within this time, whatever else goes on.
+TOLD_S = 10.0
 _LOOK_S = 0.05
 
 

@@ -234,7 +234,7 @@ async def test_16_without_a_screen_of_its_own_a_browser_whose_session_ends_shows
 
     another = await asyncio.to_thread(passwords.hashed, PASSWORD * 2)
     await store.accounts(view.settings).change("RN Brandt", hash_=another)
-    await until(page, f"{MESSAGE}.startsWith('SIGNED OUT')")
+    await until(page, f"{MESSAGE}.startsWith('SIGNED OUT')", 8)
     left = await page.evaluate(DIGITS)
     await page.click("#session button:has-text('Sign in')")
     await page.fill("#signin [name=name]", "RN Brandt")

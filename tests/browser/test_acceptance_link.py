@@ -14,6 +14,7 @@ from tests.browser.screen import (
     DIGITS,
     FRAME,
     MESSAGE,
+    TOLD_S,
     chip,
     open_context,
     open_page,
@@ -128,7 +129,7 @@ async def test_when_one_of_two_workers_dies_the_bar_says_for_how_many_patients(
             f"({MESSAGE}.match(/^ALARMS NOT (RUNNING|ARRIVING) for (\\d+) /) || [])[2]"
         )
         everybody = len(chain.hospital.patients)
-        await until(page, f"{told} > 0 && {told} < {everybody}")
+        await until(page, f"{told} > 0 && {told} < {everybody}", TOLD_S)
         count = await page.evaluate(told)
         assert await page.evaluate(DIGITS) > 0  # values are shown all the same
         off = ".tile .sign[data-kind='alarm-off']"

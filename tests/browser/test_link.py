@@ -20,7 +20,7 @@ async def test_a_term_signal_ends_the_server_though_a_page_is_open(
     async with showing(kafka.settings(), 16) as (_, view):
         page = await open_page(browser, view)
 
-        code = await asyncio.to_thread(view.stop)
+        code = await asyncio.to_thread(view.stop, 5)  # the promise of every process
 
         assert code == 0, view.log_tail()
         assert "Cancel" not in view.log_tail()

@@ -11,6 +11,7 @@ from icu_stream.contracts.alerts import Priority
 from tests.browser.hospital import Hospital, WardView, showing
 from tests.browser.screen import (
     MESSAGE,
+    TOLD_S,
     open_context,
     open_page,
     strip,
@@ -23,8 +24,6 @@ from tests.kafka import Kafka
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NO_KAFKA = f"{MESSAGE}.startsWith('KAFKA NOT ANSWERING')"
-# A hop that dies is told on every page within this time.
-TOLD_S = 10
 
 
 async def test_kafka_may_come_late_and_go_and_come_back(
